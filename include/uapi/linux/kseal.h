@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * kseal: TLS for TCP sockets, sealed in the kernel, keyed by an agent.
+ *
+ * This header is the whole contract between the kernel module, the agent
+ * (kseald), the tools and applications.
+ *
+ * Arming a socket
+ * ---------------
+ *
+ *	setsockopt(fd, IPPROTO_TCP, TCP_ULP, "kseal", 6);
+ *	setsockopt(fd, SOL_TLS, KSEAL_PROFILE, "web", 4);
+ *
+ * What the first call does depends on the state of the socket:
+ *
+ *  - TCP_CLOSE or TCP_LISTEN: a sealed listener. From here on accept() returns
+ *    only connections whose TLS handshake the agent has completed; read() and
+ *    write() on them carry plaintext, the wire carries TLS records. Nothing
+ *    else of the socket API changes.
+ *  - TCP_ESTABLISHED: the explicit mode, compatible with the kernel's own "tls"
+ *    ULP: the application does the handshake itself and pushes keys with
+ *    setsockopt(SOL_TLS, TLS_TX / TLS_RX, struct tls12_crypto_info_*).
+ *
+ * KSEAL_PROFILE names the agent's profile that serves the listener ("default"
+ * unless set). It may be set until the first connection arrives.
+ *
+ * Errors: ENOENT (module not loaded), EEXIST (the socket has a ULP already),
+ * ENOTCONN (connection still being set up), EINVAL (malformed or too long name).
+ *
+ * Keys
+ * ----
+ *
+ * TLS_TX and TLS_RX of <linux/tls.h> take the keys of a direction and its next
+ * record number. KSEAL_TX_SECRET and KSEAL_RX_SECRET take the TLS 1.3
+ * application traffic secret of the same direction (RFC 8446 section 7.1); with
+ * it the kernel answers and starts KeyUpdates by itself. A secret is accepted
+ * after its direction has been keyed. Neither keys nor secrets can be read back.
+ *
+ * The agent's conversation (generic netlink family "kseal", version 1)
+ * --------------------------------------------------------------------
+ *
+ * A worker opens a generic netlink socket and sends REGISTER. The kernel sends
+ * it a READY notification when a connection waits; any registered worker may
+ * then call ACCEPT, which hands it the oldest waiting connection, or EAGAIN:
+ *
+ *	worker			kernel
+ *	REGISTER		->
+ *				<- READY		(unicast, to one worker)
+ *	ACCEPT			->
+ *				<- ACCEPT reply		(ID, FD, PROFILE, ...)
+ *	   handshake on FD, then setsockopt(FD, SOL_TLS, TLS_TX ...) and TLS_RX
+ *	DONE (ID, STATUS 0)	->			(connection handed on)
+ *  or	DONE (ID, STATUS errno)	->			(connection closed)
+ *
+ * FD is a proxy of the connection: recv, send, poll, getpeername, getsockname
+ * and the socket options above. A recv() never returns bytes beyond the current
+ * TLS record, so nothing that follows the handshake is ever taken from the
+ * stream. The kernel revokes FD (every copy of it) when the worker says DONE,
+ * when the deadline passes and when the worker's netlink socket closes; calls
+ * then fail with ESHUTDOWN and poll reports EPOLLHUP. Closing FD before DONE
+ * aborts the connection.
+ *
+ * A worker whose netlink socket closes leaves its connections to the others if
+ * no byte of them has been consumed, else they are aborted. ACCEPT calls must
+ * be made until EAGAIN: READY is sent when the queue goes from empty to
+ * not-empty and whenever it is still not empty after an ACCEPT of another
+ * worker.
+ *
+ * REGISTER, ACCEPT, DONE and the dumps need CAP_NET_ADMIN in the network
+ * namespace of the socket, and see that namespace only.
+ */
+#ifndef _UAPI_LINUX_KSEAL_H
+#define _UAPI_LINUX_KSEAL_H
+
+#include <linux/types.h>
+
+#define KSEAL_ULP_NAME		"kseal"
+#define KSEAL_GENL_NAME		"kseal"
+#define KSEAL_GENL_VERSION	1
+
+#define KSEAL_PROFILE_MAX	64	/* bytes, with the terminating zero */
+#define KSEAL_PROFILE_DEFAULT	"default"
+#define KSEAL_SECRET_MAX	48	/* bytes: SHA-384 */
+#define KSEAL_NAME_MAX		256	/* server name, with the terminating zero */
+#define KSEAL_ALPN_MAX		256	/* with the terminating zero */
+#define KSEAL_IDENTITY_MAX	1024	/* subject, names, with the terminating zero */
+#define KSEAL_FINGERPRINT_LEN	32	/* SHA-256 of the peer's certificate */
+
+/*
+ * Socket options at level SOL_TLS, beside those of <linux/tls.h>, far above the
+ * numbers that the kernel uses.
+ */
+#define KSEAL_PROFILE		0x4b01	/* string; set and get; listeners */
+#define KSEAL_TX_SECRET		0x4b02	/* 32 or 48 bytes; set only */
+#define KSEAL_RX_SECRET		0x4b03	/* 32 or 48 bytes; set only */
+
+/**
+ * enum kseal_cmd - commands of the generic netlink family
+ * @KSEAL_CMD_REGISTER: the sender becomes a worker of its network namespace.
+ * @KSEAL_CMD_READY: notification: a connection waits for its handshake.
+ * @KSEAL_CMD_ACCEPT: take the oldest waiting connection. Reply: ID, FD, ROLE,
+ *	PROFILE, SERVER_NAME (role client), LOCAL, PEER, TIMEOUT, UID, GID.
+ *	EAGAIN when none waits, ENOTCONN when the sender is not registered.
+ * @KSEAL_CMD_DONE: ID, STATUS; with STATUS 0 also SERVER_NAME, ALPN, RESUMED,
+ *	PEER_SUBJECT, PEER_NAMES, PEER_FINGERPRINT as known. EINVAL (with an
+ *	extended ack) and an aborted connection when a direction has no key or the
+ *	proxy stopped inside a record; ENOENT when the handshake is over already
+ *	(deadline, client gone).
+ * @KSEAL_CMD_MODULE_GET: reply: VERSION, ULP_NAME.
+ * @KSEAL_CMD_WORKER_GET: dump: PORTID, PID, ACTIVE.
+ * @KSEAL_CMD_LISTENER_GET: dump: ID, LOCAL, PROFILE, UID, GID, HELD, READY,
+ *	BACKLOG.
+ * @KSEAL_CMD_HANDSHAKE_GET: dump: ID, LOCAL, PEER, PROFILE, TIMEOUT, PORTID
+ *	(0 while it waits).
+ * @KSEAL_CMD_SOCKET_GET: dump of sealed sockets: ID, ROLE, LOCAL, PEER, PROFILE,
+ *	TLS_VERSION, TLS_CIPHER, SERVER_NAME, ALPN, RESUMED, PEER_SUBJECT,
+ *	PEER_NAMES, PEER_FINGERPRINT, TX_RECORDS, RX_RECORDS, TX_BYTES, RX_BYTES,
+ *	TX_REKEYS, RX_REKEYS.
+ */
+enum kseal_cmd {
+	KSEAL_CMD_UNSPEC,
+	KSEAL_CMD_REGISTER,
+	KSEAL_CMD_READY,
+	KSEAL_CMD_ACCEPT,
+	KSEAL_CMD_DONE,
+	KSEAL_CMD_MODULE_GET,
+	KSEAL_CMD_WORKER_GET,
+	KSEAL_CMD_LISTENER_GET,
+	KSEAL_CMD_HANDSHAKE_GET,
+	KSEAL_CMD_SOCKET_GET,
+	__KSEAL_CMD_MAX
+};
+#define KSEAL_CMD_MAX (__KSEAL_CMD_MAX - 1)
+
+/**
+ * enum kseal_attr - attributes of all commands
+ * @KSEAL_A_PAD: alignment of 64-bit attributes
+ * @KSEAL_A_ID: u64, a handshake (ACCEPT, DONE) or a socket (dumps)
+ * @KSEAL_A_FD: s32, the proxy
+ * @KSEAL_A_ROLE: u32, &enum kseal_role
+ * @KSEAL_A_PROFILE: string
+ * @KSEAL_A_SERVER_NAME: string, the name asked for (SNI)
+ * @KSEAL_A_LOCAL: binary, struct sockaddr_in or sockaddr_in6
+ * @KSEAL_A_PEER: binary, struct sockaddr_in or sockaddr_in6
+ * @KSEAL_A_TIMEOUT: u32, milliseconds left until the deadline
+ * @KSEAL_A_UID: u32, owner of the listener, in the caller's user namespace
+ * @KSEAL_A_GID: u32
+ * @KSEAL_A_STATUS: u32, 0 or a positive errno
+ * @KSEAL_A_ALPN: string, the protocol agreed on
+ * @KSEAL_A_RESUMED: flag
+ * @KSEAL_A_PEER_SUBJECT: string, RFC 4514 name of the verified peer
+ * @KSEAL_A_PEER_NAMES: string, its subject alternative names, comma-separated
+ *	("DNS:a.test, URI:spiffe://b/c, IP:192.0.2.1")
+ * @KSEAL_A_PEER_FINGERPRINT: binary, KSEAL_FINGERPRINT_LEN bytes
+ * @KSEAL_A_VERSION: string, of the module
+ * @KSEAL_A_ULP_NAME: string
+ * @KSEAL_A_PORTID: u32, netlink port of a worker
+ * @KSEAL_A_PID: u32, process of a worker, in the caller's pid namespace
+ * @KSEAL_A_ACTIVE: u32, handshakes that a worker holds
+ * @KSEAL_A_HELD: u32, connections held back by a listener
+ * @KSEAL_A_READY: u32, sealed connections that wait for accept()
+ * @KSEAL_A_BACKLOG: u32, what listen() allowed
+ * @KSEAL_A_TLS_VERSION: u16, 0x0303 or 0x0304
+ * @KSEAL_A_TLS_CIPHER: u16, TLS_CIPHER_* of <linux/tls.h>
+ * @KSEAL_A_TX_RECORDS: u64, records sealed since the connection was sealed
+ * @KSEAL_A_RX_RECORDS: u64
+ * @KSEAL_A_TX_BYTES: u64, application bytes
+ * @KSEAL_A_RX_BYTES: u64
+ * @KSEAL_A_TX_REKEYS: u64, KeyUpdates sent
+ * @KSEAL_A_RX_REKEYS: u64, KeyUpdates received
+ */
+enum kseal_attr {
+	KSEAL_A_UNSPEC,
+	KSEAL_A_PAD,
+	KSEAL_A_ID,
+	KSEAL_A_FD,
+	KSEAL_A_ROLE,
+	KSEAL_A_PROFILE,
+	KSEAL_A_SERVER_NAME,
+	KSEAL_A_LOCAL,
+	KSEAL_A_PEER,
+	KSEAL_A_TIMEOUT,
+	KSEAL_A_UID,
+	KSEAL_A_GID,
+	KSEAL_A_STATUS,
+	KSEAL_A_ALPN,
+	KSEAL_A_RESUMED,
+	KSEAL_A_PEER_SUBJECT,
+	KSEAL_A_PEER_NAMES,
+	KSEAL_A_PEER_FINGERPRINT,
+	KSEAL_A_VERSION,
+	KSEAL_A_ULP_NAME,
+	KSEAL_A_PORTID,
+	KSEAL_A_PID,
+	KSEAL_A_ACTIVE,
+	KSEAL_A_HELD,
+	KSEAL_A_READY,
+	KSEAL_A_BACKLOG,
+	KSEAL_A_TLS_VERSION,
+	KSEAL_A_TLS_CIPHER,
+	KSEAL_A_TX_RECORDS,
+	KSEAL_A_RX_RECORDS,
+	KSEAL_A_TX_BYTES,
+	KSEAL_A_RX_BYTES,
+	KSEAL_A_TX_REKEYS,
+	KSEAL_A_RX_REKEYS,
+	__KSEAL_A_MAX
+};
+#define KSEAL_A_MAX (__KSEAL_A_MAX - 1)
+
+/**
+ * enum kseal_role - which side of TLS a socket is
+ * @KSEAL_ROLE_SERVER: accepted by a sealed listener
+ * @KSEAL_ROLE_EXPLICIT: keyed by its application
+ */
+enum kseal_role {
+	KSEAL_ROLE_SERVER = 1,
+	KSEAL_ROLE_EXPLICIT = 2,
+};
+
+#endif /* _UAPI_LINUX_KSEAL_H */
