@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The seccomp filter of `kseal run`: listen() is reported to the supervisor,
+ * under every ABI that the machine has; everything else goes its way. And the
+ * passing of the filter's descriptor from the program's process to the
+ * supervisor.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kseal-cli.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP	262
+#endif
+
+/* The ABIs beside the native one in which a process of this machine may call the kernel. */
+static const struct {
+	uint32_t native, other;
+} abis[] = {
+	{ SCMP_ARCH_X86_64, SCMP_ARCH_X86 },
+	{ SCMP_ARCH_X86_64, SCMP_ARCH_X32 },
+	{ SCMP_ARCH_AARCH64, SCMP_ARCH_ARM },
+	{ SCMP_ARCH_S390X, SCMP_ARCH_S390 },
+	{ SCMP_ARCH_PPC64, SCMP_ARCH_PPC },
+	{ SCMP_ARCH_MIPS64, SCMP_ARCH_MIPS },
+	{ SCMP_ARCH_MIPS64, SCMP_ARCH_MIPS64N32 },
+	{ SCMP_ARCH_MIPSEL64, SCMP_ARCH_MIPSEL },
+	{ SCMP_ARCH_MIPSEL64, SCMP_ARCH_MIPSEL64N32 },
+	{ SCMP_ARCH_PARISC64, SCMP_ARCH_PARISC },
+};
+
+static bool has_sys_admin(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (syscall(SYS_capget, &header, data))
+		return false;
+	return data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
+}
+
+static int add_rules(scmp_filter_ctx filter)
+{
+	size_t i;
+	int error;
+
+	for (i = 0; i < sizeof(abis) / sizeof(abis[0]); i++) {
+		if (abis[i].native != seccomp_arch_native())
+			continue;
+		error = seccomp_arch_add(filter, abis[i].other);
+		if (error)
+			return error;
+	}
+	/* i386 and s390: socketcall(SYS_LISTEN) as well, libseccomp knows. */
+	error = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(listen), 0);
+	if (error)
+		return error;
+	/*
+	 * An MPTCP socket takes no ULP, so its listen() would have to fail. Programs
+	 * that ask for MPTCP are ready for kernels without and use TCP then.
+	 */
+	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 1,
+				SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, IPPROTO_MPTCP));
+}
+
+/**
+ * kseal_filter_install() - from here on this process's listen() is reported
+ *
+ * Without CAP_SYS_ADMIN the kernel demands no_new_privs: set-user-ID programs
+ * and file capabilities then have no effect.
+ *
+ * Return: the descriptor to serve, close-on-exec, or negative errno (EBUSY: the
+ * process is under another supervisor).
+ */
+int kseal_filter_install(void)
+{
+	scmp_filter_ctx filter;
+	int error;
+
+	filter = seccomp_init(SCMP_ACT_ALLOW);
+	if (!filter)
+		return -ENOMEM;
+	error = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
+	if (!error)
+		error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+	if (!error)
+		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, !has_sys_admin());
+	if (!error)
+		error = add_rules(filter);
+	if (!error)
+		error = seccomp_load(filter);
+	if (!error)
+		error = seccomp_notify_fd(filter);
+	/* seccomp_release() leaves the descriptor open. */
+	seccomp_release(filter);
+	return error;
+}
+
+/**
+ * kseal_send_fd() - pass a descriptor, or an errno, over a socket
+ * @socket: AF_UNIX, SOCK_SEQPACKET
+ * @fd: the descriptor; none if negative
+ * @error: goes with it
+ *
+ * Return: 0 or negative errno
+ */
+int kseal_send_fd(int socket, int fd, int error)
+{
+	char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(sizeof(size_t)))) = { 0 };
+	struct iovec iov = { .iov_base = &error, .iov_len = sizeof(error) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *cmsg;
+
+	if (fd >= 0) {
+		msg.msg_control = control;
+		msg.msg_controllen = sizeof(control);
+		cmsg = CMSG_FIRSTHDR(&msg);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	}
+	return sendmsg(socket, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/**
+ * kseal_receive_fd() - the other end of kseal_send_fd()
+ * @socket: AF_UNIX, SOCK_SEQPACKET
+ * @error: what came along; unchanged if the other end closed
+ *
+ * Return: the descriptor, close-on-exec, -1 if there is none
+ */
+int kseal_receive_fd(int socket, int *error)
+{
+	char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(sizeof(size_t))));
+	int value, fd = -1;
+	struct iovec iov = { .iov_base = &value, .iov_len = sizeof(value) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg;
+
+	if (recvmsg(socket, &msg, MSG_CMSG_CLOEXEC) != sizeof(value))
+		return -1;
+	*error = value;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(cmsg), sizeof(fd));
+	return fd;
+}
