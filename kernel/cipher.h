@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Ciphers and keys: the table of what is supported, and the protection of one
+ * direction of a connection with one key at a time. Used by tx.c and rx.c.
+ */
+#ifndef _KSEAL_CIPHER_H
+#define _KSEAL_CIPHER_H
+
+#include <crypto/aead.h>
+#include <linux/scatterlist.h>
+#include <linux/sockptr.h>
+#include <linux/tls.h>
+#include <uapi/linux/kseal.h>
+
+#include "record.h"
+
+#define KSEAL_KEY_MAX		32
+
+struct crypto_shash;
+
+/**
+ * struct kseal_cipher - a row of the cipher table
+ * @type: TLS_CIPHER_* of <linux/tls.h>
+ * @aead: its name in the kernel's crypto API
+ * @hmac: likewise, HMAC with the hash of its TLS 1.3 suite
+ * @hash: bytes of that hash
+ * @key: bytes of the key
+ * @salt: bytes of the part of the nonce that never shows
+ * @iv: bytes of the rest of the nonce in the tls12_crypto_info_*
+ * @explicit_nonce: bytes of nonce in a TLS 1.2 record
+ * @tag: bytes of the authentication tag
+ * @info: bytes of its struct tls12_crypto_info_*
+ * @iv_off: offset of iv in it
+ * @key_off: offset of key in it
+ * @salt_off: offset of salt in it
+ * @seq_off: offset of rec_seq in it
+ * @limit: records that one key may protect (RFC 8446 §5.5)
+ */
+struct kseal_cipher {
+	u16 type;
+	const char *aead;
+	const char *hmac;
+	u8 hash;
+	u8 key;
+	u8 salt;
+	u8 iv;
+	u8 explicit_nonce;
+	u8 tag;
+	u8 info;
+	u8 iv_off;
+	u8 key_off;
+	u8 salt_off;
+	u8 seq_off;
+	u64 limit;
+};
+
+/**
+ * struct kseal_key - the key of one direction
+ * @cipher: row of the table; NULL while there is no key
+ * @format: of its records
+ * @dead: setting the next key failed; nothing is protected any more
+ * @spent: the last sequence number has been used
+ * @seq: sequence number of the next record, which is also the number of
+ *	records protected with this key so far
+ * @tfm: holds the key itself
+ * @req: reused for every record
+ * @hmac: for the next key; NULL without a secret
+ * @iv: nonce material, see kseal_nonce_build()
+ * @explicit_nonce: of the next TLS 1.2 record sent
+ * @aad: additional data of the record in work; the first entry of its
+ *	scatterlists
+ * @nonce: of the record in work
+ * @secret: TLS 1.3 application traffic secret, if @hmac
+ *
+ * Guarded by the socket lock. Not on the stack: the cipher reads @aad by page.
+ */
+struct kseal_key {
+	const struct kseal_cipher *cipher;
+	struct kseal_format format;
+	bool dead;
+	bool spent;
+	u64 seq;
+	struct crypto_aead *tfm;
+	struct aead_request *req;
+	struct crypto_shash *hmac;
+	u8 iv[KSEAL_NONCE_LEN];
+	u64 explicit_nonce;
+	u8 aad[16];
+	u8 nonce[16];
+	u8 secret[KSEAL_SECRET_MAX];
+};
+
+const struct kseal_cipher *kseal_cipher_find(u16 type);
+int kseal_key_set(struct kseal_key *key, const struct kseal_key *other,
+		  sockptr_t optval, unsigned int optlen);
+int kseal_key_set_secret(struct kseal_key *key, sockptr_t optval,
+			 unsigned int optlen);
+int kseal_key_update(struct kseal_key *key);
+bool kseal_key_info(const struct kseal_key *key, struct tls_crypto_info *info);
+u64 kseal_key_left(const struct kseal_key *key);
+int kseal_key_seal(struct kseal_key *key, const u8 *header,
+		   struct scatterlist *src, struct scatterlist *dst,
+		   unsigned int payload);
+int kseal_key_open(struct kseal_key *key, const u8 *prefix,
+		   struct scatterlist *src, struct scatterlist *dst,
+		   unsigned int payload);
+void kseal_key_free(struct kseal_key *key);
+
+static inline bool kseal_key_ready(const struct kseal_key *key)
+{
+	return key->cipher;
+}
+
+#endif /* _KSEAL_CIPHER_H */

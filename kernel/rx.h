@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The incoming direction: records are taken from TCP's receive queue and
+ * opened. Used by the open proto and its socket operations (socket.c) and by
+ * sockopt.c.
+ */
+#ifndef _KSEAL_RX_H
+#define _KSEAL_RX_H
+
+#include <linux/net.h>
+#include <linux/poll.h>
+#include <linux/skbuff.h>
+#include <linux/socket.h>
+
+#include "cipher.h"
+
+struct pipe_inode_info;
+struct kseal_rx_ring;
+
+/**
+ * struct kseal_rx - the incoming direction of a socket
+ * @key: its key
+ * @ring: work space, allocated with the first key
+ * @held: records that are open but not read yet, oldest first
+ * @held_bytes: their bytes
+ * @partial: the start of a record that TCP's receive buffer has no room for as
+ *	a whole; NULL if there is none
+ * @header: of the record that comes next, once @parsed
+ * @parsed: @header holds a record header that has been found good
+ * @ready: a read would not have to wait; read without the lock by poll
+ * @squeezed: TCP has no room for the rest of the record; likewise
+ * @eof: the peer has sent close_notify
+ * @err: negative errno that every later read gets, after what is @held
+ * @lowat: the application's SO_RCVLOWAT
+ * @idle_records: records without application data since the last with some
+ * @data_ready: the socket's callback before ours
+ * @records: records opened
+ * @bytes: application bytes in them
+ * @rekeys: KeyUpdates received
+ *
+ * Guarded by the socket lock: also @ready and @squeezed, which are written under
+ * it from softirq too.
+ */
+struct kseal_rx {
+	struct kseal_key key;
+	struct kseal_rx_ring *ring;
+	struct sk_buff_head held;
+	unsigned int held_bytes;
+	struct sk_buff *partial;
+	struct kseal_header header;
+	bool parsed;
+	bool ready;
+	bool squeezed;
+	bool eof;
+	int err;
+	int lowat;
+	unsigned int idle_records;
+	void (*data_ready)(struct sock *sk);
+	u64 records;
+	u64 bytes;
+	u64 rekeys;
+};
+
+void kseal_rx_init(struct kseal_rx *rx);
+int kseal_rx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen);
+int kseal_rx_set_secret(struct sock *sk, sockptr_t optval,
+			unsigned int optlen);
+bool kseal_rx_keyed(const struct kseal_rx *rx);
+bool kseal_rx_info(const struct kseal_rx *rx, struct tls_crypto_info *info);
+void kseal_rx_open(struct sock *sk);
+int kseal_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+		  int *addr_len);
+ssize_t kseal_splice_read(struct socket *sock, loff_t *ppos,
+			  struct pipe_inode_info *pipe, size_t len,
+			  unsigned int flags);
+__poll_t kseal_poll(struct file *file, struct socket *sock, poll_table *wait);
+bool kseal_sock_is_readable(struct sock *sk);
+int kseal_peek_len(struct socket *sock);
+int kseal_set_rcvlowat(struct sock *sk, int val);
+int kseal_ioctl(struct sock *sk, int cmd, int *karg);
+void kseal_rx_release(struct sock *sk);
+
+#endif /* _KSEAL_RX_H */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The outgoing direction: bytes become records, records go to TCP. Used by the
+ * open proto (socket.c), sockopt.c, proxy.c, and by rx.c and alert.c for what
+ * they have to answer.
+ */
+#ifndef _KSEAL_TX_H
+#define _KSEAL_TX_H
+
+#include <linux/bvec.h>
+#include <linux/net.h>
+#include <linux/socket.h>
+#include <linux/workqueue.h>
+
+#include "cipher.h"
+
+struct kseal_tx_ring;
+
+/**
+ * struct kseal_tx - the outgoing direction of a socket
+ * @key: its key
+ * @ring: work space, allocated with the first key
+ * @err: negative errno that every later send gets; 0 while the stream is intact
+ * @closed: close_notify (or a fatal alert) has been sent
+ * @stopping: the socket is being closed; @work is not scheduled any more
+ * @update_due: the peer wants a KeyUpdate before the next application data
+ * @work: sends what is left in the ring when no call of the application does
+ * @sk: for @work
+ * @records: records sealed
+ * @bytes: application bytes in them
+ * @rekeys: KeyUpdates sent
+ *
+ * Guarded by the socket lock.
+ */
+struct kseal_tx {
+	struct kseal_key key;
+	struct kseal_tx_ring *ring;
+	int err;
+	bool closed;
+	bool stopping;
+	bool update_due;
+	struct delayed_work work;
+	struct sock *sk;
+	u64 records;
+	u64 bytes;
+	u64 rekeys;
+};
+
+void kseal_tx_init(struct kseal_tx *tx);
+int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen);
+int kseal_tx_set_secret(struct sock *sk, sockptr_t optval,
+			unsigned int optlen);
+bool kseal_tx_keyed(const struct kseal_tx *tx);
+bool kseal_tx_info(const struct kseal_tx *tx, struct tls_crypto_info *info);
+int kseal_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
+void kseal_splice_eof(struct socket *sock);
+void kseal_tx_uncork(struct sock *sk);
+int kseal_tx_control(struct sock *sk, u8 type, const void *data,
+		     unsigned int len);
+void kseal_tx_want_update(struct sock *sk);
+bool kseal_tx_stuck(const struct kseal_tx *tx);
+void kseal_tx_shutdown(struct sock *sk);
+void kseal_tx_release(struct sock *sk);
+
+#endif /* _KSEAL_TX_H */
