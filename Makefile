@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Everything a person types (make help). The kernel modules have their own
+# makefile, Kbuild; they are built in build/module/NAME/, one directory for each
+# kernel, so that several kernels do not tread on each other.
+
+# The kernel to build the module for: KERNEL=NAME is one of tests/vm/kernel
+# (stock-6.12, debug-um, debug-x86), KDIR=DIR any kernel's build directory.
+ifdef KERNEL
+KDIR	:= $(shell tests/vm/kernel $(KERNEL) kdir)
+KARCH	:= $(shell tests/vm/kernel $(KERNEL) arch)
+ifeq ($(KDIR),)
+$(error no kernel called $(KERNEL))
+endif
+KNAME	?= $(KERNEL)
+else
+KDIR	?= /lib/modules/$(shell uname -r)/build
+KNAME	?= $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),none)
+endif
+MODDIR	:= build/module/$(KNAME)
+
+DESTDIR	?=
+PREFIX	?= /usr
+SYSCONFDIR ?= /etc
+UNITDIR	?= $(PREFIX)/lib/systemd/system
+
+CC	?= gcc
+CFLAGS	?= -O2 -g
+BUILD	?= build/user
+
+USER_CFLAGS	= -std=gnu11 -Wall -Wextra $(if $(WERROR),-Werror) -Iinclude/uapi -pthread \
+		  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -MMD -MP
+USER_LDFLAGS	= -pthread -pie -Wl,-z,relro,-z,now
+AGENT_LIBS	= gnutls libnl-3.0 libnl-genl-3.0 libsystemd libconfuse
+TOOLS_LIBS	= libnl-3.0 libnl-genl-3.0 libseccomp jansson
+AGENT_OBJS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/*.c))
+TOOLS_OBJS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
+
+# The binaries lie beside their sources, except in a build directory of one's own.
+ifeq ($(BUILD),build/user)
+KSEALD	:= agent/kseald
+KSEAL	:= tools/kseal
+else
+KSEALD	:= $(BUILD)/kseald
+KSEAL	:= $(BUILD)/kseal
+endif
+
+HAVE_KDIR := $(wildcard $(KDIR)/Makefile)
+
+.PHONY: all
+all: user $(if $(HAVE_KDIR),module,no-headers)
+
+.PHONY: help
+help:
+	@echo 'Build'
+	@echo '  make             kseal.ko for the running kernel, kseald, kseal'
+	@echo '  make KDIR=DIR    the same for another kernel: its build directory'
+	@echo '  make module      kseal.ko alone (also KERNEL=stock-6.12)'
+	@echo '  make user        kseald and kseal alone'
+	@echo '  make install     all of it into the system (DESTDIR, PREFIX=$(PREFIX));'
+	@echo '                   also install-module, install-user, uninstall'
+	@echo '  make clean       remove what was built (cached kernels stay)'
+	@echo 'Try'
+	@echo '  make demo        unmodified servers speak TLS on a stock Debian kernel,'
+	@echo '                   in a virtual machine; HOST=1: on this machine'
+	@echo 'Test'
+	@echo '  make check       everything below: what CI runs'
+	@echo '  make static      compiler warnings, sparse, checkpatch, kernel-doc, ...'
+	@echo '  make unit        unit tests of the agent and the tools'
+	@echo '  make kunit       unit tests of the module, on the debug kernel'
+	@echo '  make e2e         end to end, on the stock kernel in QEMU'
+	@echo '  make e2e-debug   the same under KASAN, lockdep and kmemleak on user-mode'
+	@echo '                   Linux; DEBUG=x86: in QEMU, with several processors'
+	@echo '  make deps        install what building and testing need (Debian)'
+
+# ---- module -----------------------------------------------------------------
+
+# Links to the sources instead of copies: an edit counts at once, and what kbuild
+# writes stays out of the tree.
+.PHONY: module
+module:
+	$(if $(HAVE_KDIR),,@$(MAKE) --no-print-directory no-headers; exit 1)
+	@mkdir -p $(MODDIR)
+	@[ "$$(cat $(MODDIR)/.kdir 2>/dev/null)" = "$(KDIR)" ] || \
+		{ rm -rf $(MODDIR); mkdir -p $(MODDIR); echo "$(KDIR)" >$(MODDIR)/.kdir; }
+	@find $(MODDIR) -xtype l -delete
+	@cp -dRsf $(CURDIR)/Kbuild $(CURDIR)/kernel $(CURDIR)/include $(MODDIR)/
+	+$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(MODDIR) $(if $(KARCH),ARCH=$(KARCH)) \
+		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+	@echo "built $(MODDIR)/kseal.ko"
+
+.PHONY: no-headers
+no-headers:
+	@echo
+	@echo 'No module was built: $(KDIR) holds no kernel headers.'
+	@echo '  for the running kernel:  apt-get install linux-headers-'"$$(uname -r)"
+	@echo '  for another one:         make KDIR=/lib/modules/VERSION/build'
+	@echo '  to try it without any:   make demo'
+
+# ---- userspace --------------------------------------------------------------
+
+.PHONY: user
+user: $(KSEALD) $(KSEAL)
+
+$(KSEALD): $(AGENT_OBJS)
+	$(CC) $(CFLAGS) $(USER_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs $(AGENT_LIBS))
+
+$(KSEAL): $(TOOLS_OBJS)
+	$(CC) $(CFLAGS) $(USER_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs $(TOOLS_LIBS))
+
+$(BUILD)/agent/%.o: agent/%.c Makefile | $(BUILD)/libraries
+	@mkdir -p $(@D)
+	$(CC) $(USER_CFLAGS) $$(pkg-config --cflags $(AGENT_LIBS)) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+$(BUILD)/tools/%.o: tools/%.c Makefile | $(BUILD)/libraries
+	@mkdir -p $(@D)
+	$(CC) $(USER_CFLAGS) $$(pkg-config --cflags $(TOOLS_LIBS)) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+$(BUILD)/libraries:
+	@command -v pkg-config >/dev/null && pkg-config --exists --print-errors $(AGENT_LIBS) $(TOOLS_LIBS) || \
+		{ echo 'Libraries are missing: make deps installs them.'; exit 1; }
+	@mkdir -p $(@D) && touch $@
+
+-include $(AGENT_OBJS:.o=.d) $(TOOLS_OBJS:.o=.d)
+
+# ---- installation -----------------------------------------------------------
+
+.PHONY: install install-module install-user uninstall
+install: install-user install-module
+
+install-module: module
+	install -D -m 644 $(MODDIR)/kseal.ko $(DESTDIR)/lib/modules/$(KRELEASE)/updates/kseal.ko
+	$(if $(DESTDIR),,depmod -a $(KRELEASE))
+
+install-user: user
+	install -D -m 755 $(KSEALD) $(DESTDIR)$(PREFIX)/sbin/kseald
+	install -D -m 755 $(KSEAL) $(DESTDIR)$(PREFIX)/bin/kseal
+	install -D -m 644 include/uapi/linux/kseal.h $(DESTDIR)$(PREFIX)/include/linux/kseal.h
+	install -D -m 644 agent/kseald.conf.example $(DESTDIR)$(SYSCONFDIR)/kseal/kseald.conf.example
+	install -D -m 644 -t $(DESTDIR)$(UNITDIR) systemd/*.service
+	for m in Documentation/man/*.[1-8]; do \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${m##*.} $$m || exit; done
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/kseald $(DESTDIR)$(PREFIX)/bin/kseal
+	rm -f $(DESTDIR)$(PREFIX)/include/linux/kseal.h $(DESTDIR)$(SYSCONFDIR)/kseal/kseald.conf.example
+	for f in systemd/*.service; do rm -f $(DESTDIR)$(UNITDIR)/$${f##*/}; done
+	for m in Documentation/man/*.[1-8]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
+	rm -f $(DESTDIR)/lib/modules/$(KRELEASE)/updates/kseal.ko
+	$(if $(DESTDIR),,depmod -a $(KRELEASE))
+
+KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$(shell uname -r))
+
+# ---- tests ------------------------------------------------------------------
+
+.PHONY: deps demo check static unit kunit e2e e2e-debug
+deps:
+	tests/deps
+
+demo:
+	tests/demo/run $(if $(filter 1 y yes,$(HOST)),--host)
+
+check:
+	tests/check
+
+static unit kunit e2e:
+	tests/check $@
+
+e2e-debug:
+	tests/check e2e-debug-$(or $(DEBUG),um)
+
+.PHONY: clean
+clean:
+	rm -rf build $(KSEALD) $(KSEAL)
