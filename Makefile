@@ -45,6 +45,12 @@ KSEALD	:= $(BUILD)/kseald
 KSEAL	:= $(BUILD)/kseal
 endif
 
+# kbuild's way of being quiet; V=1 shows the commands
+ifneq ($(V),1)
+say_CC	= @echo '  CC      $@';
+say_LD	= @echo '  LD      $@';
+endif
+
 HAVE_KDIR := $(wildcard $(KDIR)/Makefile)
 
 .PHONY: all
@@ -103,18 +109,18 @@ no-headers:
 user: $(KSEALD) $(KSEAL)
 
 $(KSEALD): $(AGENT_OBJS)
-	$(CC) $(CFLAGS) $(USER_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs $(AGENT_LIBS))
+	$(say_LD)$(CC) $(CFLAGS) $(USER_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs $(AGENT_LIBS))
 
 $(KSEAL): $(TOOLS_OBJS)
-	$(CC) $(CFLAGS) $(USER_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs $(TOOLS_LIBS))
+	$(say_LD)$(CC) $(CFLAGS) $(USER_LDFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs $(TOOLS_LIBS))
 
 $(BUILD)/agent/%.o: agent/%.c Makefile | $(BUILD)/libraries
 	@mkdir -p $(@D)
-	$(CC) $(USER_CFLAGS) $$(pkg-config --cflags $(AGENT_LIBS)) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+	$(say_CC)$(CC) $(USER_CFLAGS) $$(pkg-config --cflags $(AGENT_LIBS)) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
 $(BUILD)/tools/%.o: tools/%.c Makefile | $(BUILD)/libraries
 	@mkdir -p $(@D)
-	$(CC) $(USER_CFLAGS) $$(pkg-config --cflags $(TOOLS_LIBS)) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+	$(say_CC)$(CC) $(USER_CFLAGS) $$(pkg-config --cflags $(TOOLS_LIBS)) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
 $(BUILD)/libraries:
 	@command -v pkg-config >/dev/null && pkg-config --exists --print-errors $(AGENT_LIBS) $(TOOLS_LIBS) || \
