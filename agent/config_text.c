@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The text of a configuration file before libconfuse sees it. Called by config.c.
+ *
+ * libconfuse 3.3 counts a line too many for each comment, takes a file whose last
+ * section is never closed, and does not say where a section began. Messages name
+ * FILE:LINE, so comments are blanked here (lines stay where they are), braces are
+ * balanced, and the sections' lines noted.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_text.h"
+
+#define CONFIG_FILE_MAX	(1024 * 1024)
+
+/* Where an unquoted word ends, by libconfuse's lexer. */
+static bool ends_word(char c)
+{
+	return strchr(" \t\r\n={}()+,\"'", c);
+}
+
+static int read_file(const char *path, char **text, char *error, size_t size)
+{
+	FILE *f = fopen(path, "re");
+	size_t len = 0;
+	char *buf;
+
+	if (!f) {
+		snprintf(error, size, "%s: cannot be read: %s", path, strerror(errno));
+		return -1;
+	}
+	buf = malloc(CONFIG_FILE_MAX + 1);
+	if (buf)
+		len = fread(buf, 1, CONFIG_FILE_MAX + 1, f);
+	if (!buf || ferror(f)) {
+		snprintf(error, size, "%s: cannot be read: %s", path, strerror(errno));
+		goto fail;
+	}
+	if (len > CONFIG_FILE_MAX) {
+		snprintf(error, size, "%s: larger than 1 MiB: is this the right file?", path);
+		goto fail;
+	}
+	if (memchr(buf, '\0', len)) {
+		snprintf(error, size, "%s: holds binary data: is this the right file?", path);
+		goto fail;
+	}
+	fclose(f);
+	buf[len] = '\0';
+	*text = buf;
+	return 0;
+
+fail:
+	free(buf);
+	fclose(f);
+	return -1;
+}
+
+static char *skip_string(char *p, int *line)
+{
+	char quote = *p++;
+
+	for (; *p && *p != quote; p++) {
+		if (*p == '\n')
+			++*line;
+		if (*p == '\\' && p[1] && p[1] != '\n')
+			p++;
+	}
+	return p;
+}
+
+static char *blank_line(char *p)
+{
+	while (*p && *p != '\n')
+		*p++ = ' ';
+	return p;
+}
+
+static char *blank_block(char *p, int *line)
+{
+	*p++ = ' ';
+	*p++ = ' ';
+	for (; *p; p++) {
+		if (p[0] == '*' && p[1] == '/') {
+			*p++ = ' ';
+			*p++ = ' ';
+			break;
+		}
+		if (*p == '\n')
+			++*line;
+		else
+			*p = ' ';
+	}
+	return p;
+}
+
+/**
+ * kseal_config_text_read() - read a file and prepare it for libconfuse
+ * @t: filled in; the caller frees @t->text
+ * @path: of the file
+ * @error: what is wrong, as FILE:LINE: where there is a line
+ * @size: of @error
+ *
+ * Return: 0, or -1 with @error.
+ */
+int kseal_config_text_read(struct kseal_config_text *t, const char *path,
+			   char *error, size_t size)
+{
+	int line = 1, open_line = 0, string_line;
+	bool value = false;	/* the brace opens a list */
+	bool list = false;
+	char before = '\n';
+	char *p;
+
+	memset(t, 0, sizeof(*t));
+	if (read_file(path, &t->text, error, size) < 0)
+		return -1;
+
+	for (p = t->text; *p;) {
+		bool start = ends_word(before);
+
+		if (start && (*p == '#' || (*p == '/' && p[1] == '/'))) {
+			p = blank_line(p);
+			before = ' ';
+			continue;
+		}
+		if (start && *p == '/' && p[1] == '*') {
+			p = blank_block(p, &line);
+			before = ' ';
+			continue;
+		}
+		switch (*p) {
+		case '\n':
+			line++;
+			break;
+		case '"':
+		case '\'':
+			string_line = line;
+			p = skip_string(p, &line);
+			if (!*p) {
+				snprintf(error, size,
+					 "%s:%d: this quote is never closed: add the closing quote",
+					 path, string_line);
+				goto fail;
+			}
+			value = false;
+			break;
+		case '=':
+			value = true;
+			break;
+		case '{':
+			if (value) {
+				list = true;
+			} else {
+				if (t->sections < KSEAL_CONFIG_SECTIONS)
+					t->section_line[t->sections++] = line;
+				open_line = line;
+			}
+			value = false;
+			break;
+		case '}':
+			if (list)
+				list = false;
+			else
+				open_line = 0;
+			break;
+		case ' ':
+		case '\t':
+		case '\r':
+			break;
+		default:
+			value = false;
+		}
+		before = *p++;
+	}
+	if (open_line) {
+		snprintf(error, size, "%s:%d: this section is never closed: add a \"}\"",
+			 path, open_line);
+		goto fail;
+	}
+	return 0;
+
+fail:
+	free(t->text);
+	t->text = NULL;
+	return -1;
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kseald, the handshake agent of kseal: starts the workers, reloads the
+ * configuration, talks to the service manager. kseald(8) is the description for
+ * people. The main thread does no handshake.
+ */
+#define _GNU_SOURCE
+#include <argp.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "harden.h"
+#include "log.h"
+#include "netlink.h"
+#include "worker.h"
+
+#ifndef KSEAL_VERSION
+#define KSEAL_VERSION "0.1.0"
+#endif
+
+const char *argp_program_version = "kseald " KSEAL_VERSION;
+
+/**
+ * struct daemon - the whole process
+ * @path: of the configuration
+ * @check: only check it
+ * @shared: with the workers
+ * @workers: threads
+ * @heartbeats: of each worker, when last looked at
+ * @count: of @workers
+ * @watchdog_usec: what systemd asks for, 0 = no watchdog
+ * @watchdog: timer
+ */
+static struct daemon {
+	const char *path;
+	bool check;
+	struct kseal_shared shared;
+	struct kseal_worker *workers[KSEAL_WORKERS_MAX];
+	unsigned int heartbeats[KSEAL_WORKERS_MAX];
+	unsigned int count;
+	uint64_t watchdog_usec;
+	sd_event_source *watchdog;
+} agent = {
+	.path = KSEAL_CONFIG_DEFAULT,
+	.shared = { .lock = PTHREAD_MUTEX_INITIALIZER },
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	switch (key) {
+	case 'c':
+		agent.path = arg;
+		return 0;
+	case 't':
+		agent.check = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "unexpected argument \"%s\"", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_option options[] = {
+	{ "config", 'c', "FILE", 0, "Configuration (default " KSEAL_CONFIG_DEFAULT ")", 0 },
+	{ "check", 't', NULL, 0, "Check the configuration and the files it names, and exit", 0 },
+	{ 0 }
+};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse_option,
+	.doc = "TLS handshakes for sockets sealed by kseal.ko.\v"
+	       "Exit status: 0 after SIGTERM, 64 wrong usage, 69 kseal.ko is not loaded, 70 "
+	       "internal error, 71 system error, 77 not permitted, 78 wrong configuration.",
+};
+
+static int check_configuration(void)
+{
+	char error[KSEAL_ERROR_MAX];
+	struct kseal_config *config;
+
+	config = kseal_config_load(agent.path, error, sizeof(error));
+	if (!config) {
+		fprintf(stderr, "%s\n", error);
+		return EX_CONFIG;
+	}
+	printf("%s: the configuration is good: %zu profile%s\n", agent.path,
+	       config->profile_count, config->profile_count == 1 ? "" : "s");
+	kseal_config_put(config);
+	return EX_OK;
+}
+
+static void notify_status(void)
+{
+	size_t profiles = agent.shared.config->profile_count;
+
+	sd_notifyf(0, "READY=1\nSTATUS=%zu profile%s, %u worker%s", profiles,
+		   profiles == 1 ? "" : "s", agent.count, agent.count == 1 ? "" : "s");
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	char error[KSEAL_ERROR_MAX];
+	struct kseal_config *fresh, *old;
+	struct timespec now;
+
+	(void)source;
+	(void)info;
+	(void)data;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
+		   now.tv_sec * 1000000ULL + now.tv_nsec / 1000);
+
+	fresh = kseal_config_load(agent.path, error, sizeof(error));
+	if (!fresh) {
+		kseal_log(KSEAL_LOG_ERROR, "%s", error);
+		kseal_log(KSEAL_LOG_ERROR, "not reloaded: the old configuration stays in force");
+		notify_status();
+		return 0;
+	}
+	pthread_mutex_lock(&agent.shared.lock);
+	old = agent.shared.config;
+	agent.shared.config = fresh;
+	pthread_mutex_unlock(&agent.shared.lock);
+
+	if (fresh->workers != old->workers)
+		kseal_log(KSEAL_LOG_WARNING, "workers takes effect at the next start only");
+	kseal_log_set_level(fresh->log_level);
+	kseal_log(KSEAL_LOG_INFO, "reloaded: %zu profile%s", fresh->profile_count,
+		  fresh->profile_count == 1 ? "" : "s");
+	kseal_config_put(old);
+	notify_status();
+	return 0;
+}
+
+/* A worker that hangs must not be hidden by a main thread that does not. */
+static int on_watchdog(sd_event_source *source, uint64_t usec, void *data)
+{
+	bool alive = true;
+
+	(void)data;
+	for (unsigned int i = 0; i < agent.count; i++) {
+		unsigned int beats = kseal_worker_heartbeats(agent.workers[i]);
+
+		if (beats == agent.heartbeats[i])
+			alive = false;
+		agent.heartbeats[i] = beats;
+	}
+	if (alive)
+		sd_notify(0, "WATCHDOG=1");
+	sd_event_source_set_time(source, usec + agent.watchdog_usec / 2);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int start_worker(unsigned int index)
+{
+	struct kseal_netlink *nl;
+	int ret;
+
+	ret = kseal_netlink_open(&nl);
+	if (ret == -ENOENT) {
+		kseal_log(KSEAL_LOG_ERROR, "kseal.ko is not loaded: modprobe kseal");
+		return EX_UNAVAILABLE;
+	}
+	if (ret == 0) {
+		ret = kseal_netlink_register(nl);
+		if (ret < 0)
+			kseal_netlink_close(nl);
+	}
+	if (ret == -EPERM) {
+		kseal_log(KSEAL_LOG_ERROR,
+			  "kseal.ko does not let this process serve: start it as root, or with CAP_NET_ADMIN (AmbientCapabilities=CAP_NET_ADMIN)");
+		return EX_NOPERM;
+	}
+	if (ret < 0) {
+		kseal_log(KSEAL_LOG_ERROR, "cannot register with kseal.ko: %s", strerror(-ret));
+		return EX_OSERR;
+	}
+	agent.workers[index] = kseal_worker_start(&agent.shared, nl, index,
+						  agent.watchdog_usec / 4);
+	if (!agent.workers[index]) {
+		kseal_log(KSEAL_LOG_ERROR, "cannot start worker %u: %s", index, strerror(errno));
+		return EX_OSERR;
+	}
+	agent.count++;
+	return EX_OK;
+}
+
+static int start_workers(void)
+{
+	unsigned int wanted = agent.shared.config->workers;
+	cpu_set_t cpus;
+	int status;
+
+	if (!wanted) {
+		wanted = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+		if (wanted > KSEAL_WORKERS_MAX)
+			wanted = KSEAL_WORKERS_MAX;
+	}
+	for (unsigned int i = 0; i < wanted; i++) {
+		status = start_worker(i);
+		if (status != EX_OK)
+			return status;
+	}
+	return EX_OK;
+}
+
+static int set_up_loop(sd_event **event)
+{
+	int ret;
+
+	ret = sd_event_default(event);
+	if (ret < 0)
+		return ret;
+	ret = sd_event_add_signal(*event, NULL, SIGTERM, NULL, NULL);
+	if (ret < 0)
+		return ret;
+	ret = sd_event_add_signal(*event, NULL, SIGINT, NULL, NULL);
+	if (ret < 0)
+		return ret;
+	ret = sd_event_add_signal(*event, NULL, SIGHUP, on_reload, NULL);
+	if (ret < 0)
+		return ret;
+	if (sd_watchdog_enabled(0, &agent.watchdog_usec) <= 0) {
+		agent.watchdog_usec = 0;
+		return 0;
+	}
+	return sd_event_add_time_relative(*event, &agent.watchdog, CLOCK_MONOTONIC,
+					  agent.watchdog_usec / 2, 0, on_watchdog, NULL);
+}
+
+static int serve(void)
+{
+	char error[KSEAL_ERROR_MAX];
+	sd_event *event = NULL;
+	int ret, status;
+
+	agent.shared.config = kseal_config_load(agent.path, error, sizeof(error));
+	if (!agent.shared.config) {
+		kseal_log(KSEAL_LOG_ERROR, "%s", error);
+		return EX_CONFIG;
+	}
+	kseal_log_set_level(agent.shared.config->log_level);
+
+	ret = set_up_loop(&event);
+	if (ret < 0) {
+		kseal_log(KSEAL_LOG_ERROR, "event loop: %s", strerror(-ret));
+		status = EX_OSERR;
+		goto out;
+	}
+	status = start_workers();
+	if (status == EX_OK) {
+		kseal_log(KSEAL_LOG_INFO, "ready: %zu profile%s, %u worker%s",
+			  agent.shared.config->profile_count,
+			  agent.shared.config->profile_count == 1 ? "" : "s",
+			  agent.count, agent.count == 1 ? "" : "s");
+		notify_status();
+		ret = sd_event_loop(event);
+		sd_notify(0, "STOPPING=1");
+		if (ret < 0 || atomic_load(&agent.shared.failed))
+			status = EX_SOFTWARE;
+	}
+	while (agent.count)
+		kseal_worker_stop(agent.workers[--agent.count]);
+	if (status == EX_OK)
+		kseal_log(KSEAL_LOG_INFO, "stopped");
+out:
+	sd_event_source_unref(agent.watchdog);
+	sd_event_unref(event);
+	kseal_config_put(agent.shared.config);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	sigset_t signals;
+	int ret;
+
+	argp_parse(&argp, argc, argv, 0, NULL, NULL);
+	kseal_log_open();
+
+	/* Raising limits needs what is dropped next; threads inherit both. */
+	kseal_forbid_dumps();
+	if (!agent.check) {
+		kseal_lock_memory();
+		kseal_raise_nofile();
+	}
+	ret = kseal_drop_capabilities();
+	if (ret < 0) {
+		kseal_log(KSEAL_LOG_ERROR, "capabilities: %s", strerror(-ret));
+		return EX_OSERR;
+	}
+	if (agent.check)
+		return check_configuration();
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return serve();
+}

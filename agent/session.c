@@ -1,0 +1,502 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One TLS handshake in flight. Called by worker.c, all from the thread of one
+ * event loop: a session needs no lock.
+ *
+ * GnuTLS works through send and receive functions of ours: they never block, they
+ * note whether all output has left, and with them GnuTLS does not try the kernel's
+ * own "tls" ULP on the descriptor.
+ */
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "credentials.h"
+#include "session.h"
+
+/**
+ * struct kseal_session - see the file's head
+ * @fd: the proxy; closed with the session
+ * @config: held, because @profile and its credentials are part of it
+ * @profile: how to serve this client
+ * @ops: of the owner
+ * @data: for @ops
+ * @tls: the GnuTLS session
+ * @io: readiness of @fd
+ * @deadline: end of the time allowed
+ * @started: CLOCK_MONOTONIC microseconds
+ * @secrets: TLS 1.3 traffic secrets seen so far
+ * @finished: the handshake is complete: no secret may change any more
+ * @disturbed: a secret changed after @finished
+ * @unsent: the socket did not take everything that GnuTLS wanted to send
+ * @muted: receive nothing: only look at what GnuTLS has buffered
+ * @io_error: errno of the last failed send or receive
+ * @alert: what a refused client certificate is told
+ * @outcome: so far
+ */
+struct kseal_session {
+	int fd;
+	struct kseal_config *config;
+	const struct kseal_profile *profile;
+	const struct kseal_session_ops *ops;
+	void *data;
+	gnutls_session_t tls;
+	sd_event_source *io;
+	sd_event_source *deadline;
+	uint64_t started;
+	struct kseal_secrets secrets;
+	bool finished;
+	bool disturbed;
+	bool unsent;
+	bool muted;
+	int io_error;
+	gnutls_alert_description_t alert;
+	struct kseal_outcome outcome;
+};
+
+static uint64_t now_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+}
+
+static int set_reason(struct kseal_session *s, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int set_reason(struct kseal_session *s, int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	s->outcome.status = status;
+	va_start(ap, fmt);
+	vsnprintf(s->outcome.reason, sizeof(s->outcome.reason), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t size)
+{
+	struct kseal_session *s = ptr;
+	ssize_t n;
+
+	if (s->muted) {
+		gnutls_transport_set_errno(s->tls, EAGAIN);
+		return -1;
+	}
+	n = recv(s->fd, buf, size, MSG_DONTWAIT);
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			s->io_error = errno;
+		gnutls_transport_set_errno(s->tls, errno);
+	}
+	return n;
+}
+
+static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int count)
+{
+	struct kseal_session *s = ptr;
+	struct msghdr msg = {
+		.msg_iov = (struct iovec *)iov,
+		.msg_iovlen = count,
+	};
+	size_t size = 0;
+	ssize_t n;
+
+	for (int i = 0; i < count; i++)
+		size += iov[i].iov_len;
+	n = sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	s->unsent = n < 0 || (size_t)n < size;
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			s->io_error = errno;
+		gnutls_transport_set_errno(s->tls, errno);
+	}
+	return n;
+}
+
+/*
+ * GnuTLS reports each secret when it takes effect: ours to write before the
+ * client's Finished, the client's after it (RFC 8446 section 7.1). A report later
+ * than that is a KeyUpdate.
+ */
+static int keep_secret(gnutls_session_t tls, gnutls_record_encryption_level_t level,
+		       const void *read, const void *write, size_t size)
+{
+	struct kseal_session *s = gnutls_session_get_ptr(tls);
+
+	if (level != GNUTLS_ENCRYPTION_LEVEL_APPLICATION)
+		return 0;
+	if (size > KSEAL_SECRET_MAX)
+		return GNUTLS_E_INTERNAL_ERROR;
+	s->disturbed = s->finished;
+	if (read) {
+		memcpy(s->secrets.read, read, size);
+		s->secrets.read_size = size;
+	}
+	if (write) {
+		memcpy(s->secrets.write, write, size);
+		s->secrets.write_size = size;
+	}
+	return 0;
+}
+
+static gnutls_alert_description_t alert_of(unsigned int status)
+{
+	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+		return GNUTLS_A_UNKNOWN_CA;
+	if (status & GNUTLS_CERT_REVOKED)
+		return GNUTLS_A_CERTIFICATE_REVOKED;
+	if (status & GNUTLS_CERT_EXPIRED)
+		return GNUTLS_A_CERTIFICATE_EXPIRED;
+	return GNUTLS_A_BAD_CERTIFICATE;
+}
+
+/* Called by GnuTLS in a full handshake, and by check_peer() in a resumed one. */
+static int verify_peer(gnutls_session_t tls)
+{
+	struct kseal_session *s = gnutls_session_get_ptr(tls);
+	gnutls_typed_vdata_st purpose = {
+		.type = GNUTLS_DT_KEY_PURPOSE_OID,
+		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT,
+	};
+	unsigned int status, count;
+	gnutls_datum_t text;
+	int ret;
+
+	if (!gnutls_certificate_get_peers(tls, &count) || !count) {
+		if (s->profile->client_auth != KSEAL_CLIENT_AUTH_REQUIRE)
+			return 0;
+		set_reason(s, EKEYREJECTED, "the client has no certificate");
+		s->alert = GNUTLS_A_CERTIFICATE_REQUIRED;
+		return GNUTLS_E_NO_CERTIFICATE_FOUND;
+	}
+	ret = gnutls_certificate_verify_peers(tls, &purpose, 1, &status);
+	if (ret < 0) {
+		set_reason(s, EKEYREJECTED, "client certificate: %s", gnutls_strerror(ret));
+		s->alert = GNUTLS_A_BAD_CERTIFICATE;
+		return GNUTLS_E_CERTIFICATE_ERROR;
+	}
+	if (status) {
+		ret = gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509,
+								   &text, 0);
+		set_reason(s, EKEYREJECTED, "client certificate: %s",
+			   ret < 0 ? "not trusted" : (char *)text.data);
+		if (ret == 0)
+			gnutls_free(text.data);
+		s->alert = alert_of(status);
+		return GNUTLS_E_CERTIFICATE_ERROR;
+	}
+	return 0;
+}
+
+static void finish(struct kseal_session *s)
+{
+	s->outcome.milliseconds = (now_usec() - s->started) / 1000;
+	sd_event_source_disable_unref(s->io);
+	sd_event_source_disable_unref(s->deadline);
+	s->io = NULL;
+	s->deadline = NULL;
+	s->ops->done(s, s->data, &s->outcome);
+}
+
+/* What is known of the handshake so far; a failed one is logged with it as well. */
+static void describe(struct kseal_session *s)
+{
+	struct kseal_outcome *o = &s->outcome;
+	size_t len = sizeof(o->server_name) - 1;
+	gnutls_datum_t alpn;
+	unsigned int type;
+
+	if (gnutls_server_name_get(s->tls, o->server_name, &len, &type, 0) < 0)
+		o->server_name[0] = '\0';
+	if (gnutls_alpn_get_selected_protocol(s->tls, &alpn) == 0 &&
+	    alpn.size < sizeof(o->alpn)) {
+		memcpy(o->alpn, alpn.data, alpn.size);
+		o->alpn[alpn.size] = '\0';
+	}
+	if (gnutls_cipher_get(s->tls) != GNUTLS_CIPHER_NULL) {
+		o->version = gnutls_protocol_get_name(gnutls_protocol_get_version(s->tls));
+		o->cipher = gnutls_cipher_get_name(gnutls_cipher_get(s->tls));
+	}
+	o->resumed = gnutls_session_is_resumed(s->tls);
+}
+
+static void explain_io(struct kseal_session *s)
+{
+	switch (s->io_error) {
+	case 0:
+		set_reason(s, ECONNRESET, "the client left during the handshake");
+		break;
+	case ESHUTDOWN:
+		set_reason(s, ESHUTDOWN, "withdrawn by the kernel: deadline, or listener closed");
+		break;
+	default:
+		set_reason(s, s->io_error, "%s", strerror(s->io_error));
+	}
+}
+
+/* gnutls_handshake() failed for good: say so to the client and to the owner. */
+static void fail_handshake(struct kseal_session *s, int error)
+{
+	const char *name;
+
+	switch (error) {
+	case GNUTLS_E_PREMATURE_TERMINATION:
+	case GNUTLS_E_PULL_ERROR:
+	case GNUTLS_E_PUSH_ERROR:
+		explain_io(s);
+		goto out;
+	case GNUTLS_E_FATAL_ALERT_RECEIVED:
+		name = gnutls_alert_get_name(gnutls_alert_get(s->tls));
+		set_reason(s, ECONNABORTED, "the client refuses: alert \"%s\"",
+			   name ? name : "unknown");
+		goto out;
+	case GNUTLS_E_NO_CERTIFICATE_FOUND:
+	case GNUTLS_E_CERTIFICATE_REQUIRED:
+		if (!s->outcome.reason[0])
+			set_reason(s, EKEYREJECTED, "the client has no certificate");
+		break;
+	case GNUTLS_E_CERTIFICATE_ERROR:
+		break;
+	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
+	case GNUTLS_E_UNEXPECTED_PACKET_LENGTH:
+	case GNUTLS_E_RECORD_OVERFLOW:
+	case GNUTLS_E_UNEXPECTED_PACKET:
+		set_reason(s, EPROTO, "not TLS, or damaged: %s", gnutls_strerror(error));
+		break;
+	case GNUTLS_E_MEMORY_ERROR:
+		set_reason(s, ENOMEM, "%s", gnutls_strerror(error));
+		break;
+	default:
+		set_reason(s, EPROTO, "%s", gnutls_strerror(error));
+	}
+	if (!s->outcome.reason[0])
+		set_reason(s, EKEYREJECTED, "client certificate: %s", gnutls_strerror(error));
+
+	/* The client's own loss if the socket does not take it now. */
+	if (s->alert)
+		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, s->alert);
+	else
+		gnutls_alert_send_appropriate(s->tls, error);
+out:
+	describe(s);
+	finish(s);
+}
+
+/*
+ * A resumed handshake shows no certificate: the ticket remembers it. What was
+ * trusted then may have expired since, so it is verified like a fresh one.
+ */
+static int check_peer(struct kseal_session *s)
+{
+	const gnutls_datum_t *certs;
+	unsigned int count;
+	int ret;
+
+	if (s->profile->client_auth == KSEAL_CLIENT_AUTH_OFF)
+		return 0;
+	ret = verify_peer(s->tls);
+	if (ret < 0)
+		return ret;
+	certs = gnutls_certificate_get_peers(s->tls, &count);
+	if (!certs || !count)
+		return 0;
+	ret = kseal_identity_read(&s->outcome.peer, &certs[0]);
+	if (ret < 0)
+		set_reason(s, EKEYREJECTED, "client certificate: %s", gnutls_strerror(ret));
+	return ret;
+}
+
+/*
+ * The kernel goes on from the record after the handshake. If GnuTLS held a byte
+ * of it, or a message that came inside the handshake's last record, that byte
+ * would be lost: RFC 8446 section 5.1 forbids such messages, so refuse them.
+ */
+static int check_boundary(struct kseal_session *s)
+{
+	unsigned char number[8], byte;
+	uint64_t next = 0;
+	int ret;
+
+	if (s->unsent)
+		return set_reason(s, EPROTO, "output is left over after the handshake");
+	if (gnutls_record_check_pending(s->tls))
+		return set_reason(s, EPROTO, "data came inside the handshake's last record");
+
+	s->muted = true;
+	ret = gnutls_record_recv(s->tls, &byte, 1);
+	s->muted = false;
+	if (ret != GNUTLS_E_AGAIN || s->disturbed || s->unsent)
+		return set_reason(s, EPROTO, "a message came inside the handshake's last record");
+
+	/* Record 0 of TLS 1.2's only key was the client's Finished. */
+	ret = gnutls_record_get_state(s->tls, 1, NULL, NULL, NULL, number);
+	for (int i = 0; i < 8; i++)
+		next = next << 8 | number[i];
+	if (ret < 0 || next != (gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_2))
+		return set_reason(s, EPROTO, "a record was read beyond the handshake");
+	return 0;
+}
+
+static int seal(struct kseal_session *s)
+{
+	const char *step = NULL;
+	struct kseal_keys keys;
+	int ret;
+
+	ret = kseal_keys_extract(&keys, s->tls, &s->secrets);
+	if (ret < 0)
+		return set_reason(s, EOPNOTSUPP, "no keys for the kernel: %s", gnutls_strerror(ret));
+	ret = s->ops->install(s->fd, &keys, &step);
+	kseal_keys_wipe(&keys);
+	if (ret == -ESHUTDOWN)
+		return set_reason(s, ESHUTDOWN, "withdrawn by the kernel: deadline, or listener closed");
+	if (ret < 0)
+		return set_reason(s, -ret, "the kernel refuses %s: %s", step, strerror(-ret));
+	return 0;
+}
+
+static void complete(struct kseal_session *s)
+{
+	int ret;
+
+	s->finished = true;
+	ret = check_peer(s);
+	if (ret < 0) {
+		fail_handshake(s, GNUTLS_E_CERTIFICATE_ERROR);
+		return;
+	}
+	describe(s);
+	/* Once the kernel may hold the keys, GnuTLS must not use them any more. */
+	if (check_boundary(s) < 0)
+		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE);
+	else
+		seal(s);
+	finish(s);
+}
+
+static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct kseal_session *s = data;
+	int ret;
+
+	(void)fd;
+	do {
+		ret = gnutls_handshake(s->tls);
+	} while (ret < 0 && ret != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(ret));
+
+	if (ret == 0) {
+		complete(s);
+	} else if (ret != GNUTLS_E_AGAIN) {
+		fail_handshake(s, ret);
+	} else if (revents & (EPOLLHUP | EPOLLERR)) {
+		fail_handshake(s, GNUTLS_E_PREMATURE_TERMINATION);
+	} else {
+		sd_event_source_set_io_events(source, gnutls_record_get_direction(s->tls) ?
+						      EPOLLOUT : EPOLLIN);
+	}
+	return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct kseal_session *s = data;
+
+	(void)source;
+	(void)usec;
+	describe(s);
+	set_reason(s, ETIMEDOUT, "the handshake took too long");
+	finish(s);
+	return 0;
+}
+
+static int set_up_tls(struct kseal_session *s)
+{
+	int ret;
+
+	ret = gnutls_init(&s->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	if (ret < 0)
+		return ret;
+	gnutls_session_set_ptr(s->tls, s);
+	ret = kseal_credentials_apply(s->profile->credentials, s->profile, s->tls);
+	if (ret < 0)
+		return ret;
+	if (s->profile->client_auth != KSEAL_CLIENT_AUTH_OFF)
+		gnutls_session_set_verify_function(s->tls, verify_peer);
+	gnutls_handshake_set_secret_function(s->tls, keep_secret);
+	gnutls_transport_set_ptr(s->tls, s);
+	gnutls_transport_set_pull_function(s->tls, pull);
+	gnutls_transport_set_vec_push_function(s->tls, push);
+	return 0;
+}
+
+/**
+ * kseal_session_start() - begin a handshake as server
+ * @event: loop of the calling thread
+ * @fd: connected stream; the session owns it from here on, even on failure
+ * @config: a reference is taken
+ * @profile: of @config
+ * @timeout_ms: until the deadline
+ * @ops: of the owner
+ * @data: handed to @ops->done
+ *
+ * Return: the session, or NULL when memory is short.
+ */
+struct kseal_session *kseal_session_start(sd_event *event, int fd,
+					  struct kseal_config *config,
+					  const struct kseal_profile *profile,
+					  unsigned int timeout_ms,
+					  const struct kseal_session_ops *ops, void *data)
+{
+	struct kseal_session *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		close(fd);
+		return NULL;
+	}
+	s->fd = fd;
+	s->config = kseal_config_get(config);
+	s->profile = profile;
+	s->ops = ops;
+	s->data = data;
+	s->started = now_usec();
+	if (set_up_tls(s) < 0 ||
+	    sd_event_add_io(event, &s->io, fd, EPOLLIN, on_io, s) < 0 ||
+	    sd_event_add_time_relative(event, &s->deadline, CLOCK_MONOTONIC,
+				       timeout_ms * 1000ULL, 10000, on_deadline, s) < 0) {
+		kseal_session_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+/**
+ * kseal_session_free() - end a session, wipe it, close its descriptor
+ * @s: may be NULL; before it is done this aborts the connection
+ */
+void kseal_session_free(struct kseal_session *s)
+{
+	if (!s)
+		return;
+	sd_event_source_disable_unref(s->io);
+	sd_event_source_disable_unref(s->deadline);
+	kseal_secrets_wipe(&s->secrets);
+	if (s->tls)
+		gnutls_deinit(s->tls);
+	close(s->fd);
+	kseal_config_put(s->config);
+	explicit_bzero(s, sizeof(*s));
+	free(s);
+}

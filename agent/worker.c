@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A worker: takes connections that wait (ACCEPT until EAGAIN), checks whether
+ * their listener may use the profile, runs their handshakes, reports each (DONE)
+ * and logs a line. All of a worker's state belongs to its thread, but for what
+ * struct kseal_worker says is shared.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "log.h"
+#include "netlink.h"
+#include "policy.h"
+#include "session.h"
+#include "worker.h"
+
+#define ACCEPT_BURST	16			/* then those in flight get a turn */
+#define RETRY_USEC	100000ULL		/* out of descriptors or memory */
+#define ADDRESS_MAX	64
+
+/**
+ * struct kseal_worker - see the file's head
+ * @shared: of main
+ * @nl: own netlink socket
+ * @thread: to join
+ * @index: for log lines
+ * @stop_fd: eventfd: main writes, the worker ends
+ * @heartbeat_usec: how often to prove that the loop turns, 0 = never
+ * @heartbeats: shared with main: counts up
+ * @event: own event loop
+ * @accepting: defer source, on while connections may wait
+ * @retry: timer, on while accepting had to pause
+ * @heartbeat: timer
+ * @jobs: handshakes in flight
+ */
+struct kseal_worker {
+	struct kseal_shared *shared;
+	struct kseal_netlink *nl;
+	pthread_t thread;
+	unsigned int index;
+	int stop_fd;
+	uint64_t heartbeat_usec;
+	atomic_uint heartbeats;
+	sd_event *event;
+	sd_event_source *accepting;
+	sd_event_source *retry;
+	sd_event_source *heartbeat;
+	struct job *jobs;
+};
+
+/**
+ * struct job - a connection that this worker has accepted
+ * @worker: whose
+ * @request: as the kernel told it
+ * @session: its handshake
+ * @prev: neighbours in @worker->jobs
+ * @next: likewise
+ */
+struct job {
+	struct kseal_worker *worker;
+	struct kseal_request request;
+	struct kseal_session *session;
+	struct job *prev;
+	struct job *next;
+};
+
+static void add_job(struct kseal_worker *w, struct job *job)
+{
+	job->worker = w;
+	job->next = w->jobs;
+	if (w->jobs)
+		w->jobs->prev = job;
+	w->jobs = job;
+}
+
+static void free_job(struct job *job)
+{
+	if (job->prev)
+		job->prev->next = job->next;
+	else
+		job->worker->jobs = job->next;
+	if (job->next)
+		job->next->prev = job->prev;
+	kseal_session_free(job->session);
+	free(job);
+}
+
+static const char *format_address(const struct sockaddr_storage *ss, char *to, size_t size)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
+	char host[INET6_ADDRSTRLEN];
+
+	if (ss->ss_family == AF_INET &&
+	    inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host)))
+		snprintf(to, size, "%s:%u", host, ntohs(in->sin_port));
+	else if (ss->ss_family == AF_INET6 &&
+		 inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host)))
+		snprintf(to, size, "[%s]:%u", host, ntohs(in6->sin6_port));
+	else
+		snprintf(to, size, "unknown");
+	return to;
+}
+
+static uint16_t port_of(const struct sockaddr_storage *ss)
+{
+	if (ss->ss_family == AF_INET)
+		return ntohs(((const struct sockaddr_in *)ss)->sin_port);
+	if (ss->ss_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)ss)->sin6_port);
+	return 0;
+}
+
+/* One line per handshake; what the peer chose is escaped. */
+static void log_outcome(const struct kseal_request *req, const struct kseal_outcome *o)
+{
+	char peer[ADDRESS_MAX], local[ADDRESS_MAX], ms[16];
+	char sni[KSEAL_NAME_MAX * 4], alpn[KSEAL_ALPN_MAX], client[KSEAL_IDENTITY_MAX];
+	char subject[KSEAL_IDENTITY_MAX + 16] = "";
+	const char *outcome = o->status ? "failed" : "sealed";
+	enum kseal_log_level level = KSEAL_LOG_INFO;
+	const struct kseal_log_field fields[] = {
+		{ "PEER", format_address(&req->peer, peer, sizeof(peer)) },
+		{ "LOCAL", format_address(&req->local, local, sizeof(local)) },
+		{ "PROFILE", req->profile },
+		{ "SNI", o->server_name[0] ?
+			 kseal_log_escape(sni, sizeof(sni), o->server_name) : "-" },
+		{ "VERSION", o->version ? o->version : "-" },
+		{ "CIPHER", o->cipher ? o->cipher : "-" },
+		{ "ALPN", o->alpn[0] ? kseal_log_escape(alpn, sizeof(alpn), o->alpn) : "-" },
+		{ "RESUMED", o->resumed ? "yes" : "no" },
+		{ "CLIENT", o->peer.present ?
+			    kseal_log_escape(client, sizeof(client), o->peer.subject) : NULL },
+		{ "MS", ms },
+		{ "OUTCOME", o->status == EACCES ? "refused" : outcome },
+		{ "REASON", o->status ? o->reason : NULL },
+	};
+
+	snprintf(ms, sizeof(ms), "%u", o->milliseconds);
+	if (o->peer.present)
+		snprintf(subject, sizeof(subject), " client=\"%s\"", client);
+	if (o->status == EACCES)
+		level = KSEAL_LOG_WARNING;
+
+	kseal_log_fields(level, fields, sizeof(fields) / sizeof(*fields),
+			 "handshake peer=%s local=%s profile=%s sni=%s version=%s cipher=%s alpn=%s resumed=%s%s ms=%s outcome=%s%s%s",
+			 peer, local, req->profile, fields[3].value, fields[4].value,
+			 fields[5].value, fields[6].value, fields[7].value, subject, ms,
+			 fields[10].value, o->status ? ": " : "", o->status ? o->reason : "");
+}
+
+static void take_events(struct kseal_worker *w);
+
+/* Report and log; the connection is over for this process in any case. */
+static void conclude(struct kseal_worker *w, const struct kseal_request *req,
+		     struct kseal_outcome *o)
+{
+	const char *said;
+	int ret;
+
+	ret = kseal_netlink_done(w->nl, req->id, o);
+	if (ret < 0 && !o->status) {
+		said = kseal_netlink_message(w->nl);
+		o->status = -ret;
+		if (ret == -ENOENT)
+			snprintf(o->reason, sizeof(o->reason),
+				 "keyed too late: the kernel had closed the connection");
+		else
+			snprintf(o->reason, sizeof(o->reason), "the kernel refuses: %s%s%s",
+				 strerror(-ret), *said ? ": " : "", said);
+	} else if (ret < 0 && ret != -ENOENT) {
+		kseal_log(KSEAL_LOG_WARNING, "handshake %llu cannot be ended: %s",
+			  (unsigned long long)req->id, strerror(-ret));
+	}
+	log_outcome(req, o);
+	take_events(w);
+}
+
+static void on_done(struct kseal_session *session, void *data,
+		    struct kseal_outcome *outcome)
+{
+	struct job *job = data;
+	struct kseal_worker *w = job->worker;
+
+	(void)session;
+	conclude(w, &job->request, outcome);
+	free_job(job);
+
+	/* A descriptor is free again. */
+	if (w->retry) {
+		w->retry = sd_event_source_disable_unref(w->retry);
+		sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
+	}
+}
+
+static const struct kseal_session_ops session_ops = {
+	.install = kseal_keys_install,
+	.done = on_done,
+};
+
+static void refuse(struct kseal_worker *w, const struct kseal_request *req, int status,
+		   const char *why)
+{
+	struct kseal_outcome *o = calloc(1, sizeof(*o));
+
+	/* Closing the proxy before DONE aborts the connection as well. */
+	if (o) {
+		o->status = status;
+		snprintf(o->reason, sizeof(o->reason), "%s", why);
+		conclude(w, req, o);
+	}
+	free(o);
+	close(req->fd);
+}
+
+static void begin(struct kseal_worker *w, struct kseal_config *config,
+		  const struct kseal_request *req)
+{
+	const struct kseal_profile *profile;
+	unsigned int timeout;
+	struct job *job;
+	char why[512];
+
+	if (req->role != KSEAL_ROLE_SERVER) {
+		refuse(w, req, EOPNOTSUPP, "the kernel asks for a role that this agent does not know");
+		return;
+	}
+	profile = kseal_config_profile(config, req->profile);
+	if (!profile) {
+		snprintf(why, sizeof(why),
+			 "there is no profile \"%s\": add it to the configuration, or give the listener another",
+			 req->profile);
+		refuse(w, req, EACCES, why);
+		return;
+	}
+	if (kseal_policy_check(profile, req->uid, req->gid, port_of(&req->local), why,
+			       sizeof(why)) < 0) {
+		refuse(w, req, EACCES, why);
+		return;
+	}
+
+	job = calloc(1, sizeof(*job));
+	if (!job) {
+		refuse(w, req, ENOMEM, strerror(ENOMEM));
+		return;
+	}
+	job->request = *req;
+	add_job(w, job);
+	timeout = profile->timeout_ms < req->timeout_ms ? profile->timeout_ms : req->timeout_ms;
+	job->session = kseal_session_start(w->event, req->fd, config, profile, timeout,
+					   &session_ops, job);
+	if (!job->session) {
+		/* The descriptor is closed, so the connection is aborted. */
+		kseal_log(KSEAL_LOG_ERROR, "handshake not begun: %s", strerror(ENOMEM));
+		free_job(job);
+	}
+}
+
+static struct kseal_config *current_config(struct kseal_worker *w)
+{
+	struct kseal_config *config;
+
+	pthread_mutex_lock(&w->shared->lock);
+	config = kseal_config_get(w->shared->config);
+	pthread_mutex_unlock(&w->shared->lock);
+	return config;
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct kseal_worker *w = data;
+
+	(void)source;
+	(void)usec;
+	w->retry = sd_event_source_disable_unref(w->retry);
+	sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
+	return 0;
+}
+
+static void pause_accepting(struct kseal_worker *w)
+{
+	sd_event_source_set_enabled(w->accepting, SD_EVENT_OFF);
+	if (!w->retry)
+		sd_event_add_time_relative(w->event, &w->retry, CLOCK_MONOTONIC, RETRY_USEC, 0,
+					   on_retry, w);
+}
+
+static void accept_failed(struct kseal_worker *w, int error)
+{
+	switch (error) {
+	case -EAGAIN:
+		sd_event_source_set_enabled(w->accepting, SD_EVENT_OFF);
+		break;
+	case -ENOTCONN:
+		if (kseal_netlink_register(w->nl) < 0)
+			pause_accepting(w);
+		break;
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOMEM:
+	case -ENOBUFS:
+		kseal_log(KSEAL_LOG_DEBUG, "worker %u pauses: %s", w->index, strerror(-error));
+		pause_accepting(w);
+		break;
+	case -ENOENT:
+	case -EOPNOTSUPP:
+		/* The module is gone; its return is announced. */
+		sd_event_source_set_enabled(w->accepting, SD_EVENT_OFF);
+		break;
+	default:
+		kseal_log(KSEAL_LOG_WARNING, "worker %u cannot take a connection: %s", w->index,
+			  strerror(-error));
+		pause_accepting(w);
+	}
+}
+
+static int on_accepting(sd_event_source *source, void *data)
+{
+	struct kseal_worker *w = data;
+	struct kseal_config *config = current_config(w);
+	struct kseal_request req;
+	int ret;
+
+	(void)source;
+	for (int i = 0; i < ACCEPT_BURST; i++) {
+		ret = kseal_netlink_accept(w->nl, &req);
+		if (ret < 0) {
+			accept_failed(w, ret);
+			break;
+		}
+		begin(w, config, &req);
+	}
+	kseal_config_put(config);
+	return 0;
+}
+
+static void register_again(struct kseal_worker *w)
+{
+	int ret = kseal_netlink_register(w->nl);
+
+	if (ret < 0)
+		kseal_log(KSEAL_LOG_ERROR, "worker %u cannot register: %s", w->index,
+			  strerror(-ret));
+	else if (w->index == 0)
+		kseal_log(KSEAL_LOG_INFO, "kseal.ko is back: serving again");
+}
+
+static void take_events(struct kseal_worker *w)
+{
+	unsigned int events = kseal_netlink_events(w->nl);
+
+	if (events & KSEAL_EVENT_GONE && w->index == 0)
+		kseal_log(KSEAL_LOG_WARNING, "kseal.ko was unloaded: waiting for its return");
+	if (events & KSEAL_EVENT_BACK) {
+		register_again(w);
+		events |= KSEAL_EVENT_READY;
+	}
+	if (events & KSEAL_EVENT_READY)
+		sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
+}
+
+static int on_netlink(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct kseal_worker *w = data;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	kseal_netlink_receive(w->nl);
+	take_events(w);
+	return 0;
+}
+
+static int on_heartbeat(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct kseal_worker *w = data;
+
+	atomic_fetch_add(&w->heartbeats, 1);
+	sd_event_source_set_time(source, usec + w->heartbeat_usec);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int on_stop(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	(void)fd;
+	(void)revents;
+	(void)data;
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int set_up_loop(struct kseal_worker *w)
+{
+	int ret;
+
+	ret = sd_event_new(&w->event);
+	if (ret < 0)
+		return ret;
+	ret = sd_event_add_io(w->event, NULL, w->stop_fd, EPOLLIN, on_stop, w);
+	if (ret < 0)
+		return ret;
+	ret = sd_event_add_io(w->event, NULL, kseal_netlink_fd(w->nl), EPOLLIN, on_netlink, w);
+	if (ret < 0)
+		return ret;
+
+	/*
+	 * On at first: connections may have waited before this worker existed.
+	 * Less urgent than the handshakes in flight, which hold memory.
+	 */
+	ret = sd_event_add_defer(w->event, &w->accepting, on_accepting, w);
+	if (ret < 0)
+		return ret;
+	sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
+	if (!w->heartbeat_usec)
+		return 0;
+	return sd_event_add_time_relative(w->event, &w->heartbeat, CLOCK_MONOTONIC, 0, 0,
+					  on_heartbeat, w);
+}
+
+static void *run(void *data)
+{
+	struct kseal_worker *w = data;
+	int ret = sd_event_loop(w->event);
+
+	/* Without a worker connections wait in vain: let systemd start anew. */
+	if (ret < 0) {
+		kseal_log(KSEAL_LOG_ERROR, "worker %u: %s", w->index, strerror(-ret));
+		atomic_store(&w->shared->failed, true);
+		kill(getpid(), SIGTERM);
+	}
+	return NULL;
+}
+
+/*
+ * The netlink socket first: then the kernel gives connections of which no byte was
+ * consumed to another worker. A proxy that closes before that aborts its own.
+ */
+static void free_worker(struct kseal_worker *w)
+{
+	kseal_netlink_close(w->nl);
+	while (w->jobs)
+		free_job(w->jobs);
+	sd_event_source_disable_unref(w->heartbeat);
+	sd_event_source_disable_unref(w->retry);
+	sd_event_source_disable_unref(w->accepting);
+	sd_event_unref(w->event);
+	if (w->stop_fd >= 0)
+		close(w->stop_fd);
+	free(w);
+}
+
+/**
+ * kseal_worker_start() - start a worker's thread
+ * @shared: of main, outlives the worker
+ * @nl: registered; the worker owns it from here on, even on failure
+ * @index: for log lines
+ * @heartbeat_usec: how often to count up kseal_worker_heartbeats(), 0 = never
+ *
+ * Return: the worker, or NULL when memory or threads are short.
+ */
+struct kseal_worker *kseal_worker_start(struct kseal_shared *shared,
+					struct kseal_netlink *nl,
+					unsigned int index, uint64_t heartbeat_usec)
+{
+	struct kseal_worker *w = calloc(1, sizeof(*w));
+
+	if (!w) {
+		kseal_netlink_close(nl);
+		return NULL;
+	}
+	w->shared = shared;
+	w->nl = nl;
+	w->index = index;
+	w->heartbeat_usec = heartbeat_usec;
+	w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->stop_fd < 0 || set_up_loop(w) < 0 ||
+	    pthread_create(&w->thread, NULL, run, w) != 0) {
+		free_worker(w);
+		return NULL;
+	}
+	return w;
+}
+
+/**
+ * kseal_worker_stop() - end a worker and free it
+ * @w: started
+ *
+ * Handshakes in flight are left to the kernel: it gives those that have not begun
+ * to another worker and closes the rest.
+ */
+void kseal_worker_stop(struct kseal_worker *w)
+{
+	eventfd_write(w->stop_fd, 1);
+	pthread_join(w->thread, NULL);
+	free_worker(w);
+}
+
+/**
+ * kseal_worker_heartbeats() - how often the worker's loop has turned
+ * @w: started
+ *
+ * Context: any thread.
+ * Return: a number that goes up while the worker is alive.
+ */
+unsigned int kseal_worker_heartbeats(const struct kseal_worker *w)
+{
+	return atomic_load(&w->heartbeats);
+}

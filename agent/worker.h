@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A worker: a thread with its own netlink socket and event loop, and any number of
+ * handshakes in flight. Started and stopped by main.c.
+ */
+#ifndef KSEALD_WORKER_H
+#define KSEALD_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct kseal_config;
+struct kseal_netlink;
+struct kseal_worker;
+
+/**
+ * struct kseal_shared - what main and the workers have in common
+ * @lock: guards @config
+ * @config: current configuration; holds a reference
+ * @failed: a worker could not go on
+ */
+struct kseal_shared {
+	pthread_mutex_t lock;
+	struct kseal_config *config;
+	atomic_bool failed;
+};
+
+struct kseal_worker *kseal_worker_start(struct kseal_shared *shared,
+					struct kseal_netlink *nl,
+					unsigned int index, uint64_t heartbeat_usec);
+void kseal_worker_stop(struct kseal_worker *worker);
+unsigned int kseal_worker_heartbeats(const struct kseal_worker *worker);
+
+#endif /* KSEALD_WORKER_H */
