@@ -13,7 +13,6 @@
 #include "rx.h"
 #include "tx.h"
 
-struct kseal_handshake;
 struct kseal_listener;
 struct kseal_peer;
 
@@ -36,29 +35,33 @@ enum kseal_state {
 /**
  * struct kseal_sock - the context of one socket
  * @tls: must be first: core code and drivers cast icsk_ulp_data to it
+ * @id: its number, for the tools and as the agent's name of the handshake
  * @sk: the socket; valid as long as the context is its ULP data
  * @state: guarded by the socket lock
  * @family: base and derived protos, constant
  * @listener: state ARMED only; constant
- * @hs: state HELD only; guarded by sk_callback_lock
+ * @proxy_sk: state HELD only: whom events wake; guarded by sk_callback_lock
  * @tx: outgoing direction; guarded by the socket lock (and tx.mutex)
  * @rx: incoming direction; guarded by the socket lock
- * @saved: the callbacks that were there before ours
+ * @saved: state HELD only: the callbacks that were there before ours; with
+ *	@hooked guarded by sk_callback_lock
+ * @hooked: @saved is in use
  * @peer: what the agent told about the connection; constant once SEALED
  * @node: in kseal_net.sockets, guarded by its lock
  */
 struct kseal_sock {
 	struct tls_context tls;
 
+	u64 id;
 	struct sock *sk;
 	enum kseal_state state;
-	const struct kseal_family *family;
+	struct kseal_family *family;
 
 	struct kseal_tx tx;
 	struct kseal_rx rx;
 
 	struct kseal_listener *listener;
-	struct kseal_handshake *hs;
+	struct sock *proxy_sk;
 	struct kseal_peer *peer;
 	struct {
 		void (*data_ready)(struct sock *sk);
@@ -66,6 +69,7 @@ struct kseal_sock {
 		void (*state_change)(struct sock *sk);
 		void (*error_report)(struct sock *sk);
 	} saved;
+	bool hooked;
 
 	struct list_head node;
 	struct rcu_head rcu;
@@ -101,4 +105,13 @@ static inline struct kseal_sock *kseal_get(const struct sock *sk)
 {
 	return (__force struct kseal_sock *)inet_csk(sk)->icsk_ulp_data;
 }
+
+extern struct tcp_ulp_ops kseal_ulp_ops;
+
+int kseal_hold(struct sock *sk, struct kseal_family *f,
+	       struct socket *sock);
+int kseal_seal(struct sock *sk, struct socket *sock);
+void kseal_proxy_attach(struct sock *sk, struct sock *proxy_sk);
+void kseal_publish(struct sock *sk);
+
 #endif /* _KSEAL_SOCKET_H */

@@ -57,14 +57,14 @@
  * TLS record, so nothing that follows the handshake is ever taken from the
  * stream. The kernel revokes FD (every copy of it) when the worker says DONE,
  * when the deadline passes and when the worker's netlink socket closes; calls
- * then fail with ESHUTDOWN and poll reports EPOLLHUP. Closing FD before DONE
- * aborts the connection.
+ * then fail with ESHUTDOWN and poll reports EPOLLHUP.
  *
- * A worker whose netlink socket closes leaves its connections to the others if
- * no byte of them has been consumed, else they are aborted. ACCEPT calls must
- * be made until EAGAIN: READY is sent when the queue goes from empty to
- * not-empty and whenever it is still not empty after an ACCEPT of another
- * worker.
+ * Closing FD before DONE, or the netlink socket, leaves the connection to
+ * another worker if no byte of it was consumed or sent, else aborts it.
+ *
+ * READY is sent for each connection that begins to wait, to the workers in turn.
+ * Some may be lost when a worker's receive buffer is full, so a worker that has
+ * read one calls ACCEPT until EAGAIN.
  *
  * REGISTER, ACCEPT, DONE and the dumps need CAP_NET_ADMIN in the network
  * namespace of the socket, and see that namespace only.
@@ -130,6 +130,7 @@ enum kseal_cmd {
 	KSEAL_CMD_SOCKET_GET,
 	__KSEAL_CMD_MAX
 };
+
 #define KSEAL_CMD_MAX (__KSEAL_CMD_MAX - 1)
 
 /**
@@ -206,6 +207,7 @@ enum kseal_attr {
 	KSEAL_A_RX_REKEYS,
 	__KSEAL_A_MAX
 };
+
 #define KSEAL_A_MAX (__KSEAL_A_MAX - 1)
 
 /**

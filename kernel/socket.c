@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Life and death of a context: the ULP's hooks, the protos of each state, and
+ * the moves between states. What a state does lives elsewhere: listen.c for
+ * ARMED, handshake.c and proxy.c for HELD, tx.c and rx.c for SEALED and EXPLICIT.
+ *
+ * A socket's sk_prot says what may happen to it, so each state has its own:
+ *
+ *	ARMED		listen	accept() is ours; no connect, no data
+ *	HELD, DEAD	gate	nothing passes
+ *	SEALED,		open	records
+ *	EXPLICIT
+ *
+ * The context is published (release) before sk_prot is changed, and sk_prot is
+ * changed back before the context goes.
+ */
+#include <linux/module.h>
+#include <net/tcp.h>
+
+#include "handshake.h"
+#include "listen.h"
+#include "net.h"
+#include "socket.h"
+#include "sockopt.h"
+
+static atomic64_t kseal_last_id = ATOMIC64_INIT(0);
+static struct kseal_family kseal_family_inet;
+static struct kseal_family kseal_family_inet6;
+static DEFINE_MUTEX(kseal_family_mutex);	/* guards the building of both */
+
+static int gate_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
+{
+	return -ENOTCONN;
+}
+
+static int gate_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
+			int flags, int *addr_len)
+{
+	return -ENOTCONN;
+}
+
+static void gate_splice_eof(struct socket *sock)
+{
+}
+
+static int refuse_connect(struct sock *sk, struct sockaddr *addr, int len)
+{
+	return -EOPNOTSUPP;
+}
+
+static int open_disconnect(struct sock *sk, int flags)
+{
+	return -EOPNOTSUPP;
+}
+
+/* Without touching socket.state, which inet_stream_connect() would. */
+static int open_connect_sock(struct socket *sock, struct sockaddr *addr,
+			     int len, int flags)
+{
+	if (len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC)
+		return -EOPNOTSUPP;
+	return -EISCONN;
+}
+
+static int open_listen_sock(struct socket *sock, int backlog)
+{
+	return -EINVAL;
+}
+
+static int armed_connect_sock(struct socket *sock, struct sockaddr *addr,
+			      int len, int flags)
+{
+	return -EOPNOTSUPP;
+}
+
+/* Called by inet_shutdown() under the socket lock. */
+static void open_shutdown(struct sock *sk, int how)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+
+	if (how & SEND_SHUTDOWN)
+		kseal_tx_shutdown(sk);
+	ks->family->base->shutdown(sk, how);
+}
+
+static struct kseal_family *kseal_family_by_af(const struct sock *sk)
+{
+	return sk->sk_family == AF_INET6 ? &kseal_family_inet6 :
+					   &kseal_family_inet;
+}
+
+/*
+ * The core also calls a listener's disconnect on the children that it forgets,
+ * which may have no context. What a listener held is dropped by its work,
+ * outside the socket lock.
+ */
+static int armed_disconnect(struct sock *sk, int flags)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	int err;
+
+	err = kseal_family_by_af(sk)->base->disconnect(sk, flags);
+	if (ks && ks->state == KSEAL_ARMED)
+		kseal_listener_kick(ks->listener);
+	return err;
+}
+
+static void armed_close(struct sock *sk, long timeout)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	struct proto *base = ks->family->base;
+	struct kseal_listener *l = ks->listener;
+
+	write_lock_bh(&sk->sk_callback_lock);
+	sk->sk_data_ready = l->data_ready;
+	write_unlock_bh(&sk->sk_callback_lock);
+	kseal_listener_close(l);
+
+	lock_sock(sk);
+	ks->state = KSEAL_DEAD;
+	WRITE_ONCE(sk->sk_prot, base);
+	release_sock(sk);
+	base->close(sk, timeout);
+}
+
+/* Under sk_callback_lock: undo what kseal_hold() put there. */
+static void held_unhook(struct sock *sk, struct kseal_sock *ks)
+{
+	if (!ks->hooked)
+		return;
+	ks->hooked = false;
+	sk->sk_data_ready	= ks->saved.data_ready;
+	sk->sk_write_space	= ks->saved.write_space;
+	sk->sk_state_change	= ks->saved.state_change;
+	sk->sk_error_report	= ks->saved.error_report;
+}
+
+/* @ks may be NULL: a child whose context could not be allocated. */
+static void gate_close(struct sock *sk, long timeout)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	struct proto *base;
+
+	base = container_of(READ_ONCE(sk->sk_prot), struct kseal_family,
+			    gate)->base;
+	lock_sock(sk);
+	if (ks) {
+		ks->state = KSEAL_DEAD;
+		write_lock_bh(&sk->sk_callback_lock);
+		held_unhook(sk, ks);
+		write_unlock_bh(&sk->sk_callback_lock);
+	}
+	WRITE_ONCE(sk->sk_prot, base);
+	release_sock(sk);
+	if (ks) {
+		kseal_tx_release(sk);
+		kseal_rx_release(sk);
+	}
+	base->close(sk, timeout);
+}
+
+static void open_close(struct sock *sk, long timeout)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	struct proto *base = ks->family->base;
+	struct kseal_net *kn = kseal_net(sock_net(sk));
+
+	spin_lock(&kn->lock);
+	list_del_init(&ks->node);
+	spin_unlock(&kn->lock);
+
+	lock_sock(sk);
+	kseal_tx_shutdown(sk);
+	ks->state = KSEAL_DEAD;
+	WRITE_ONCE(sk->sk_prot, base);
+	release_sock(sk);
+	kseal_tx_release(sk);
+	kseal_rx_release(sk);
+	base->close(sk, timeout);
+}
+
+static void kseal_family_build(struct kseal_family *f, struct proto *base,
+			       const struct proto_ops *ops)
+{
+	f->base = base;
+	f->base_ops = ops;
+
+	f->gate = *base;
+	f->gate.sendmsg		= gate_sendmsg;
+	f->gate.recvmsg		= gate_recvmsg;
+	f->gate.splice_eof	= gate_splice_eof;
+	f->gate.connect		= refuse_connect;
+	f->gate.close		= gate_close;
+
+	f->listen = *base;
+	f->listen.accept	= kseal_accept;
+	f->listen.sendmsg	= gate_sendmsg;
+	f->listen.splice_eof	= gate_splice_eof;
+	f->listen.connect	= refuse_connect;
+	f->listen.disconnect	= armed_disconnect;
+	f->listen.setsockopt	= kseal_setsockopt;
+	f->listen.getsockopt	= kseal_getsockopt;
+	f->listen.close		= armed_close;
+
+	f->open = *base;
+	f->open.sendmsg		= kseal_sendmsg;
+	f->open.recvmsg		= kseal_recvmsg;
+	f->open.splice_eof	= kseal_splice_eof;
+	f->open.sock_is_readable = kseal_sock_is_readable;
+	f->open.ioctl		= kseal_ioctl;
+	f->open.connect		= refuse_connect;
+	f->open.disconnect	= open_disconnect;
+	f->open.shutdown	= open_shutdown;
+	f->open.setsockopt	= kseal_setsockopt;
+	f->open.getsockopt	= kseal_getsockopt;
+	f->open.close		= open_close;
+
+	f->listen_ops = *ops;
+	f->listen_ops.accept	= kseal_accept_sock;
+	f->listen_ops.poll	= kseal_listen_poll;
+	f->listen_ops.connect	= armed_connect_sock;
+
+	f->open_ops = *ops;
+	f->open_ops.connect	= open_connect_sock;
+	f->open_ops.listen	= open_listen_sock;
+	f->open_ops.poll	= kseal_poll;
+	f->open_ops.splice_read	= kseal_splice_read;
+	f->open_ops.peek_len	= kseal_peek_len;
+	f->open_ops.set_rcvlowat = kseal_set_rcvlowat;
+	f->open_ops.mmap	= sock_no_mmap;
+	f->open_ops.read_sock	= NULL;
+	f->open_ops.read_skb	= NULL;
+	f->open_ops.sendmsg_locked = NULL;
+}
+
+/*
+ * The family of a socket that has TCP's own proto: not one that MPTCP, SMC,
+ * sockmap or another ULP has changed.
+ */
+static struct kseal_family *kseal_family_of(struct sock *sk)
+{
+	struct proto *base = READ_ONCE(sk->sk_prot);
+	struct kseal_family *f;
+
+	if (!sk->sk_socket || base->sendmsg != tcp_prot.sendmsg ||
+	    base->recvmsg != tcp_prot.recvmsg || base->close != tcp_prot.close)
+		return NULL;
+
+	f = kseal_family_by_af(sk);
+	mutex_lock(&kseal_family_mutex);
+	if (!f->base)
+		kseal_family_build(f, base, READ_ONCE(sk->sk_socket->ops));
+	mutex_unlock(&kseal_family_mutex);
+	return f->base == base ? f : NULL;
+}
+
+static struct kseal_sock *kseal_sock_alloc(struct sock *sk,
+					   struct kseal_family *f,
+					   enum kseal_state state, gfp_t gfp)
+{
+	struct kseal_sock *ks = kzalloc(sizeof(*ks), gfp);
+
+	if (!ks)
+		return NULL;
+	ks->id = atomic64_inc_return(&kseal_last_id);
+	ks->tls.sk_proto = f->base;
+	ks->tls.sk = sk;
+	ks->sk = sk;
+	ks->state = state;
+	ks->family = f;
+	INIT_LIST_HEAD(&ks->node);
+	kseal_tx_init(&ks->tx);
+	kseal_rx_init(&ks->rx);
+	return ks;
+}
+
+/* Until the agent has keyed it, tell the agent's proxy of all that happens. */
+static void held_wake(struct sock *sk)
+{
+	struct kseal_sock *ks;
+
+	read_lock_bh(&sk->sk_callback_lock);
+	ks = kseal_get(sk);
+	if (sk->sk_socket && sk_stream_is_writeable(sk))
+		clear_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	if (ks && ks->proxy_sk)
+		ks->proxy_sk->sk_state_change(ks->proxy_sk);
+	read_unlock_bh(&sk->sk_callback_lock);
+}
+
+/**
+ * kseal_hold() - hang a child on an internal socket and hold it back
+ * @sk: child of a sealed listener, taken from TCP's accept queue
+ * @f: family of its listener
+ * @sock: internal socket, empty
+ *
+ * A child that was established before its listener was armed has no context
+ * yet and gets one here.
+ *
+ * Context: process; takes the socket lock.
+ * Return: 0, -ENOMEM, or -EINVAL for a child that has another ULP.
+ */
+int kseal_hold(struct sock *sk, struct kseal_family *f,
+	       struct socket *sock)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	struct kseal_sock *ks;
+	int err = 0;
+
+	lock_sock(sk);
+	ks = icsk->icsk_ulp_ops ? kseal_get(sk) : NULL;
+	if (!icsk->icsk_ulp_ops) {
+		ks = kseal_sock_alloc(sk, f, KSEAL_HELD, GFP_KERNEL);
+		if (ks) {
+			__module_get(THIS_MODULE);
+			rcu_assign_pointer(icsk->icsk_ulp_data, ks);
+			icsk->icsk_ulp_ops = &kseal_ulp_ops;
+			WRITE_ONCE(sk->sk_prot, &f->gate);
+			sk->sk_prot_creator = f->base;
+		}
+	} else if (icsk->icsk_ulp_ops != &kseal_ulp_ops) {
+		err = -EINVAL;
+		goto out;
+	}
+	if (!ks) {
+		err = -ENOMEM;
+		goto out;
+	}
+
+	sock_graft(sk, sock);
+	sock->state = SS_CONNECTED;
+	write_lock_bh(&sk->sk_callback_lock);
+	ks->saved.data_ready	= sk->sk_data_ready;
+	ks->saved.write_space	= sk->sk_write_space;
+	ks->saved.state_change	= sk->sk_state_change;
+	ks->saved.error_report	= sk->sk_error_report;
+	ks->hooked = true;
+	sk->sk_data_ready	= held_wake;
+	sk->sk_write_space	= held_wake;
+	sk->sk_state_change	= held_wake;
+	sk->sk_error_report	= held_wake;
+	write_unlock_bh(&sk->sk_callback_lock);
+out:
+	release_sock(sk);
+	return err;
+}
+
+/* Under the socket lock: what SEALED and EXPLICIT have in common. */
+static void kseal_open(struct sock *sk, struct kseal_sock *ks,
+		       enum kseal_state state)
+{
+	ks->state = state;
+	WRITE_ONCE(sk->sk_prot, &ks->family->open);
+	if (kseal_rx_keyed(&ks->rx))
+		kseal_rx_open(sk);
+}
+
+/**
+ * kseal_seal() - take a keyed child off its internal socket and open it
+ * @sk: child, HELD, that no proxy reaches any more
+ * @sock: the internal socket that it hangs on, released
+ *
+ * The child ends as an established connection in TCP's accept queue would be,
+ * without a socket, only that it is SEALED.
+ *
+ * Context: process; takes the socket lock.
+ * Return: 0, -EINVAL if a direction has no key, -ECONNRESET if the connection
+ * is gone.
+ */
+int kseal_seal(struct sock *sk, struct socket *sock)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+
+	lock_sock(sk);
+	if (!kseal_tx_keyed(&ks->tx) || !kseal_rx_keyed(&ks->rx)) {
+		release_sock(sk);
+		return -EINVAL;
+	}
+	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT))) {
+		release_sock(sk);
+		return -ECONNRESET;
+	}
+	write_lock_bh(&sk->sk_callback_lock);
+	held_unhook(sk, ks);
+	sk_set_socket(sk, NULL);
+	RCU_INIT_POINTER(sk->sk_wq, NULL);
+	sock->sk = NULL;
+	write_unlock_bh(&sk->sk_callback_lock);
+	kseal_open(sk, ks, KSEAL_SEALED);
+	release_sock(sk);
+
+	sock->state = SS_UNCONNECTED;
+	sock_release(sock);
+	return 0;
+}
+
+/**
+ * kseal_proxy_attach() - choose whom a held child's events wake
+ * @sk: child, HELD
+ * @proxy_sk: the proxy's socket, or NULL
+ *
+ * Context: process. On return no call with the former proxy is in flight.
+ */
+void kseal_proxy_attach(struct sock *sk, struct sock *proxy_sk)
+{
+	write_lock_bh(&sk->sk_callback_lock);
+	if (kseal_get(sk))
+		kseal_get(sk)->proxy_sk = proxy_sk;
+	write_unlock_bh(&sk->sk_callback_lock);
+}
+
+/**
+ * kseal_publish() - list an open socket in its namespace
+ * @sk: socket, SEALED or EXPLICIT
+ *
+ * Context: process.
+ */
+void kseal_publish(struct sock *sk)
+{
+	struct kseal_net *kn = kseal_net(sock_net(sk));
+
+	spin_lock(&kn->lock);
+	list_add_tail(&kseal_get(sk)->node, &kn->sockets);
+	spin_unlock(&kn->lock);
+}
+
+static int kseal_init_armed(struct sock *sk, struct kseal_family *f)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	struct kseal_net *kn = kseal_net(sock_net(sk));
+	struct kseal_listener *l;
+	struct kseal_sock *ks;
+
+	ks = kseal_sock_alloc(sk, f, KSEAL_ARMED, GFP_KERNEL);
+	if (!ks)
+		return -ENOMEM;
+	l = kseal_listener_alloc(sk, f);
+	if (!l) {
+		kfree(ks);
+		return -ENOMEM;
+	}
+	l->id = ks->id;
+	ks->listener = l;
+
+	/*
+	 * A listening socket is cloned without its lock. A child copied between
+	 * these lines either has the ULP, then clone() makes it HELD, or has
+	 * not, then kseal_hold() does; so the ULP comes first and sk_prot last.
+	 */
+	rcu_assign_pointer(icsk->icsk_ulp_data, ks);
+	smp_wmb();	/* with sk_clone_lock(), as told above */
+	WRITE_ONCE(icsk->icsk_ulp_ops, &kseal_ulp_ops);
+	write_lock_bh(&sk->sk_callback_lock);
+	WRITE_ONCE(sk->sk_data_ready, kseal_listener_data_ready);
+	write_unlock_bh(&sk->sk_callback_lock);
+	WRITE_ONCE(sk->sk_socket->ops, &f->listen_ops);
+	smp_wmb();	/* likewise */
+	WRITE_ONCE(sk->sk_prot, &f->listen);
+
+	spin_lock(&kn->lock);
+	list_add_tail(&l->node, &kn->listeners);
+	spin_unlock(&kn->lock);
+	kseal_stat_inc(sock_net(sk), KSEAL_STAT_LISTENERS);
+	kseal_listener_kick(l);
+	return 0;
+}
+
+static int kseal_init_explicit(struct sock *sk, struct kseal_family *f)
+{
+	struct kseal_sock *ks;
+
+	ks = kseal_sock_alloc(sk, f, KSEAL_EXPLICIT, GFP_KERNEL);
+	if (!ks)
+		return -ENOMEM;
+	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
+	kseal_open(sk, ks, KSEAL_EXPLICIT);
+	WRITE_ONCE(sk->sk_socket->ops, &f->open_ops);
+	kseal_publish(sk);
+	kseal_stat_inc(sock_net(sk), KSEAL_STAT_EXPLICIT);
+	return 0;
+}
+
+/* setsockopt(TCP_ULP): process context, under the socket lock. */
+static int kseal_ulp_init(struct sock *sk)
+{
+	struct kseal_family *f = kseal_family_of(sk);
+
+	if (!f)
+		return -EINVAL;
+	switch (sk->sk_state) {
+	case TCP_CLOSE:
+	case TCP_LISTEN:
+		return kseal_init_armed(sk, f);
+	case TCP_ESTABLISHED:
+		return kseal_init_explicit(sk, f);
+	default:
+		return -ENOTCONN;
+	}
+}
+
+/*
+ * A connection of an armed listener is set up: softirq, the child's lock held.
+ * It may not fail, so without memory the child has no context and stays shut.
+ * The parent's context is safe under RCU.
+ */
+static void kseal_ulp_clone(const struct request_sock *req, struct sock *newsk,
+			    const gfp_t priority)
+{
+	struct inet_connection_sock *icsk = inet_csk(newsk);
+	struct kseal_sock *parent = kseal_get(newsk);
+	struct kseal_family *f = parent->family;
+
+	__module_get(THIS_MODULE);
+	newsk->sk_data_ready = parent->listener->data_ready;
+	newsk->sk_prot_creator = f->base;
+	rcu_assign_pointer(icsk->icsk_ulp_data,
+			   kseal_sock_alloc(newsk, f, KSEAL_HELD, priority));
+	WRITE_ONCE(newsk->sk_prot, &f->gate);
+}
+
+static void kseal_sock_free_rcu(struct rcu_head *rcu)
+{
+	struct kseal_sock *ks = container_of(rcu, struct kseal_sock, rcu);
+
+	if (ks->listener)
+		kseal_listener_put(ks->listener);
+	kfree(ks->peer);
+	kfree_sensitive(ks);
+}
+
+/* The socket is being destroyed: any context, even softirq. */
+static void kseal_ulp_release(struct sock *sk)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+
+	if (!ks)
+		return;
+	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);
+	call_rcu(&ks->rcu, kseal_sock_free_rcu);
+}
+
+struct tcp_ulp_ops kseal_ulp_ops __read_mostly = {
+	.name		= KSEAL_ULP_NAME,
+	.owner		= THIS_MODULE,
+	.init		= kseal_ulp_init,
+	.clone		= kseal_ulp_clone,
+	.release	= kseal_ulp_release,
+};

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Socket options at level SOL_TLS: those of the kernel's own "tls" ULP and
+ * kseal's. All other levels are TCP's. Keys go in and never come out.
+ */
+#include <linux/tls.h>
+#include <linux/uaccess.h>
+
+#include "listen.h"
+#include "socket.h"
+#include "sockopt.h"
+
+static int set_profile(struct kseal_sock *ks, sockptr_t optval,
+		       unsigned int optlen)
+{
+	char name[KSEAL_PROFILE_MAX] = {};
+	size_t len;
+
+	if (ks->state != KSEAL_ARMED)
+		return -EINVAL;
+	if (!optlen || optlen >= sizeof(name))
+		return -EINVAL;
+	if (copy_from_sockptr(name, optval, optlen))
+		return -EFAULT;
+	len = strnlen(name, optlen);
+	if (!len || (len != optlen && len != optlen - 1))
+		return -EINVAL;
+
+	spin_lock_bh(&ks->listener->lock);
+	memcpy(ks->listener->profile, name, sizeof(name));
+	spin_unlock_bh(&ks->listener->lock);
+	return 0;
+}
+
+/**
+ * kseal_set_keys() - key a direction, or give it its traffic secret
+ * @sk: socket, HELD or EXPLICIT
+ * @optname: TLS_TX, TLS_RX, KSEAL_TX_SECRET or KSEAL_RX_SECRET
+ * @optval: struct tls12_crypto_info_* or the secret
+ * @optlen: bytes of @optval
+ *
+ * Context: process, under the socket lock.
+ * Return: 0 or a negative errno: those of kseal_tx_set_key() and its like.
+ */
+int kseal_set_keys(struct sock *sk, int optname, sockptr_t optval,
+		   unsigned int optlen)
+{
+	switch (optname) {
+	case TLS_TX:
+		return kseal_tx_set_key(sk, optval, optlen);
+	case TLS_RX:
+		return kseal_rx_set_key(sk, optval, optlen);
+	case KSEAL_TX_SECRET:
+		return kseal_tx_set_secret(sk, optval, optlen);
+	case KSEAL_RX_SECRET:
+		return kseal_rx_set_secret(sk, optval, optlen);
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int do_setsockopt(struct sock *sk, int optname, sockptr_t optval,
+			 unsigned int optlen)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+
+	if (sockptr_is_null(optval))
+		return -EINVAL;
+	if (optname == KSEAL_PROFILE)
+		return set_profile(ks, optval, optlen);
+	switch (ks->state) {
+	case KSEAL_EXPLICIT:
+		return kseal_set_keys(sk, optname, optval, optlen);
+	case KSEAL_ARMED:
+		return -ENOTCONN;
+	default:
+		return -EPERM;
+	}
+}
+
+/**
+ * kseal_setsockopt() - setsockopt() of a socket that is not held back
+ * @sk: socket, ARMED, SEALED or EXPLICIT
+ * @level: SOL_TLS is ours
+ * @optname: option
+ * @optval: its value
+ * @optlen: bytes of @optval
+ *
+ * Context: process; takes the socket lock.
+ * Return: 0; -EPERM for the keys of a socket that the agent has sealed,
+ * -ENOTCONN for those of a listener, -EINVAL, -EFAULT, -ENOPROTOOPT, or what
+ * kseal_set_keys() says.
+ */
+int kseal_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
+		     unsigned int optlen)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	int err;
+
+	if (level != SOL_TLS)
+		return ks->family->base->setsockopt(sk, level, optname, optval,
+						    optlen);
+	lock_sock(sk);
+	err = do_setsockopt(sk, optname, optval, optlen);
+	release_sock(sk);
+	return err;
+}
+
+static int get_profile(struct kseal_sock *ks, void *val, int len)
+{
+	int n;
+
+	spin_lock_bh(&ks->listener->lock);
+	n = min_t(int, len, strlen(ks->listener->profile) + 1);
+	memcpy(val, ks->listener->profile, n);
+	spin_unlock_bh(&ks->listener->lock);
+	return n;
+}
+
+/**
+ * kseal_getsockopt() - getsockopt() of a socket that is not held back
+ * @sk: socket, ARMED, SEALED or EXPLICIT
+ * @level: SOL_TLS is ours
+ * @optname: TLS_TX and TLS_RX give version and cipher, KSEAL_PROFILE a
+ *	listener's profile
+ * @optval: user memory for the value
+ * @optlen: its size; on return the bytes written
+ *
+ * Context: process; takes the socket lock.
+ * Return: 0; -EBUSY for a direction without a key, as the "tls" ULP says;
+ * -EINVAL for more than struct tls_crypto_info: keys are not given out;
+ * -EFAULT, -ENOPROTOOPT.
+ */
+int kseal_getsockopt(struct sock *sk, int level, int optname,
+		     char __user *optval, int __user *optlen)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	struct tls_crypto_info info = {};
+	char name[KSEAL_PROFILE_MAX];
+	void *val = &info;
+	int len, err = 0;
+
+	if (level != SOL_TLS)
+		return ks->family->base->getsockopt(sk, level, optname, optval,
+						    optlen);
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len < 0)
+		return -EINVAL;
+
+	lock_sock(sk);
+	switch (optname) {
+	case TLS_TX:
+	case TLS_RX:
+		if (len != sizeof(info))
+			err = -EINVAL;
+		else if (!(optname == TLS_TX ? kseal_tx_info(&ks->tx, &info) :
+					       kseal_rx_info(&ks->rx, &info)))
+			err = -EBUSY;
+		break;
+	case KSEAL_PROFILE:
+		if (ks->state != KSEAL_ARMED) {
+			err = -EINVAL;
+			break;
+		}
+		len = get_profile(ks, name, min_t(int, len, sizeof(name)));
+		val = name;
+		break;
+	default:
+		err = -ENOPROTOOPT;
+	}
+	release_sock(sk);
+
+	if (!err && (put_user(len, optlen) || copy_to_user(optval, val, len)))
+		err = -EFAULT;
+	return err;
+}
