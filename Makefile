@@ -86,12 +86,16 @@ help:
 .PHONY: module
 module:
 	$(if $(HAVE_KDIR),,@$(MAKE) --no-print-directory no-headers; exit 1)
-	@mkdir -p $(MODDIR)
+	@mkdir -p build/module
+	+@flock build/module/$(KNAME).lock $(MAKE) --no-print-directory module-locked
+
+.PHONY: module-locked
+module-locked:
 	@[ "$$(cat $(MODDIR)/.kdir 2>/dev/null)" = "$(KDIR)" ] || \
 		{ rm -rf $(MODDIR); mkdir -p $(MODDIR); echo "$(KDIR)" >$(MODDIR)/.kdir; }
 	@find $(MODDIR) -xtype l -delete
 	@cp -dRsf $(CURDIR)/Kbuild $(CURDIR)/kernel $(CURDIR)/include $(MODDIR)/
-	+$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(MODDIR) $(if $(KARCH),ARCH=$(KARCH)) \
+	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(MODDIR) $(if $(KARCH),ARCH=$(KARCH)) \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	@echo "built $(MODDIR)/kseal.ko"
 
