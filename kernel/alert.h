@@ -12,7 +12,9 @@ struct sock;
 
 void kseal_alert_send(struct sock *sk, u8 description);
 void kseal_stream_fail(struct sock *sk, u8 description);
-int kseal_control_receive(struct sock *sk, u8 type, const u8 *body,
-			  unsigned int len);
+bool kseal_is_key_update(u8 type, const u8 *body, unsigned int len);
+void kseal_control_receive(struct sock *sk, u8 type, const u8 *body,
+			   unsigned int len);
+int kseal_key_update_send(struct sock *sk);
 
 #endif /* _KSEAL_ALERT_H */

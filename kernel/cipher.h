@@ -98,12 +98,13 @@ int kseal_key_set_secret(struct kseal_key *key, sockptr_t optval,
 int kseal_key_update(struct kseal_key *key);
 bool kseal_key_info(const struct kseal_key *key, struct tls_crypto_info *info);
 u64 kseal_key_left(const struct kseal_key *key);
-int kseal_key_seal(struct kseal_key *key, const u8 *header,
+int kseal_key_seal(struct kseal_key *key, u8 type, u8 *prefix,
 		   struct scatterlist *src, struct scatterlist *dst,
 		   unsigned int payload);
 int kseal_key_open(struct kseal_key *key, const u8 *prefix,
 		   struct scatterlist *src, struct scatterlist *dst,
 		   unsigned int payload);
+void kseal_key_opened(struct kseal_key *key);
 void kseal_key_free(struct kseal_key *key);
 
 static inline bool kseal_key_ready(const struct kseal_key *key)

@@ -61,7 +61,8 @@ EXPORT_SYMBOL_IF_KUNIT(kseal_header_build);
  * Return: 0, or the (positive) alert that the record deserves. In TLS 1.3 every
  * record is application_data by now: change_cipher_spec is tolerated during the
  * handshake only (RFC 8446 §5). A longer TLS 1.3 record than counted here would
- * exceed 2^14 + 1 bytes once open (§5.4).
+ * exceed 2^14 + 1 bytes once open (§5.4). The type of a TLS 1.2 record is judged
+ * by whoever gets it, once it is authenticated.
  */
 int kseal_header_parse(const struct kseal_format *f, const u8 *in,
 		       struct kseal_header *h)
@@ -70,10 +71,7 @@ int kseal_header_parse(const struct kseal_format *f, const u8 *in,
 	unsigned int len = get_unaligned_be16(in + 3);
 	u8 type = in[0];
 
-	if (f->version == TLS_1_3_VERSION ?
-	    type != TLS_RECORD_TYPE_DATA :
-	    type < TLS_RECORD_TYPE_CHANGE_CIPHER_SPEC ||
-	    type > TLS_RECORD_TYPE_HEARTBEAT)
+	if (f->version == TLS_1_3_VERSION && type != TLS_RECORD_TYPE_DATA)
 		return TLS_ALERT_DESC_UNEXPECTED_MESSAGE;
 	if (in[1] != TLS_1_2_VERSION_MAJOR || in[2] != TLS_1_2_VERSION_MINOR)
 		return TLS_ALERT_DESC_PROTOCOL_VERSION;

@@ -21,38 +21,49 @@ struct kseal_rx_ring;
  * struct kseal_rx - the incoming direction of a socket
  * @key: its key
  * @ring: work space, allocated with the first key
+ * @sealed: what is not application data is ours to act on
  * @held: records that are open but not read yet, oldest first
  * @held_bytes: their bytes
- * @partial: the start of a record that TCP's receive buffer has no room for as
- *	a whole; NULL if there is none
- * @header: of the record that comes next, once @parsed
- * @parsed: @header holds a record header that has been found good
+ * @partial: start of a record that TCP's receive buffer has no room for as a
+ *	whole; the stream goes on in TCP's queue
+ * @partial_len: its bytes; 0 if there is none
+ * @scan_off: bytes of the whole records at the head of the stream
+ * @scan_plain: bytes of plaintext in these, at most
+ * @scan_small: how many of these may be alerts
+ * @scan_need: bytes of the stream that it takes to scan further
+ * @scan_bad: the alert that what follows these deserves, or -1
  * @ready: a read would not have to wait; read without the lock by poll
  * @squeezed: TCP has no room for the rest of the record; likewise
  * @eof: the peer has sent close_notify
  * @err: negative errno that every later read gets, after what is @held
+ * @readers: calls that sleep until a record comes
  * @lowat: the application's SO_RCVLOWAT
  * @idle_records: records without application data since the last with some
- * @data_ready: the socket's callback before ours
+ * @data_ready: the socket's callback before ours; NULL while it is not ours
  * @records: records opened
  * @bytes: application bytes in them
  * @rekeys: KeyUpdates received
  *
- * Guarded by the socket lock: also @ready and @squeezed, which are written under
- * it from softirq too.
+ * Guarded by the socket lock; the scan is kept up from softirq too.
  */
 struct kseal_rx {
 	struct kseal_key key;
 	struct kseal_rx_ring *ring;
+	bool sealed;
 	struct sk_buff_head held;
 	unsigned int held_bytes;
-	struct sk_buff *partial;
-	struct kseal_header header;
-	bool parsed;
+	u8 *partial;
+	unsigned int partial_len;
+	unsigned int scan_off;
+	unsigned int scan_plain;
+	unsigned int scan_small;
+	unsigned int scan_need;
+	int scan_bad;
 	bool ready;
 	bool squeezed;
 	bool eof;
 	int err;
+	unsigned int readers;
 	int lowat;
 	unsigned int idle_records;
 	void (*data_ready)(struct sock *sk);

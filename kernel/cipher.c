@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The cipher table, and the protection of one direction with one key at a time:
+ * RFC 5288 and RFC 8446 §5.2 on top of the kernel's AEADs. Called by tx.c and
+ * rx.c in process context, under the socket lock.
+ *
+ * Every operation is complete when its call returns. That leaves nothing in
+ * flight to race with a socket's death, whatever the implementation does: before
+ * Linux 6.16 the fastest one on x86 calls itself asynchronous, only because it
+ * has to defer work in contexts that this code is never in.
+ */
+#include <crypto/hash.h>
+#include <kunit/visibility.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/unaligned.h>
+
+#include "cipher.h"
+#include "schedule.h"
+
+/* RFC 8446 §5.5: 2^24.5 full-size records for AES-GCM. */
+#define GCM_RECORDS	23726566
+
+static ulong max_records;
+module_param(max_records, ulong, 0644);
+MODULE_PARM_DESC(max_records, "records that one key may protect, if fewer than its cipher allows (0: as the cipher)");
+
+/* Enough that a KeyUpdate and an alert never use up a fresh key. */
+#define MIN_RECORDS	16
+
+#define CIPHER(_type, _info, _aead, _explicit, _hmac, _hash, _limit) {	\
+	.type = TLS_CIPHER_##_type,					\
+	.aead = (_aead),						\
+	.hmac = (_hmac),						\
+	.hash = (_hash),						\
+	.key = TLS_CIPHER_##_type##_KEY_SIZE,				\
+	.salt = TLS_CIPHER_##_type##_SALT_SIZE,				\
+	.iv = TLS_CIPHER_##_type##_IV_SIZE,				\
+	.explicit_nonce = (_explicit),					\
+	.tag = TLS_CIPHER_##_type##_TAG_SIZE,				\
+	.info = sizeof(struct tls12_crypto_info_##_info),		\
+	.iv_off = offsetof(struct tls12_crypto_info_##_info, iv),	\
+	.key_off = offsetof(struct tls12_crypto_info_##_info, key),	\
+	.salt_off = offsetof(struct tls12_crypto_info_##_info, salt),	\
+	.seq_off = offsetof(struct tls12_crypto_info_##_info, rec_seq),	\
+	.limit = (_limit),						\
+}
+
+static const struct kseal_cipher kseal_ciphers[] = {
+	CIPHER(AES_GCM_128, aes_gcm_128, "gcm(aes)", 8, "hmac(sha256)", 32,
+	       GCM_RECORDS),
+	CIPHER(AES_GCM_256, aes_gcm_256, "gcm(aes)", 8, "hmac(sha384)", 48,
+	       GCM_RECORDS),
+};
+
+union kseal_info {
+	struct tls_crypto_info info;
+	struct tls12_crypto_info_aes_gcm_128 aes_gcm_128;
+	struct tls12_crypto_info_aes_gcm_256 aes_gcm_256;
+	u8 bytes[sizeof(struct tls12_crypto_info_aes_gcm_256)];
+};
+
+/**
+ * kseal_cipher_find() - look a cipher up
+ * @type: TLS_CIPHER_*
+ *
+ * Context: any.
+ * Return: its row, or NULL.
+ */
+const struct kseal_cipher *kseal_cipher_find(u16 type)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(kseal_ciphers); i++)
+		if (kseal_ciphers[i].type == type)
+			return &kseal_ciphers[i];
+	return NULL;
+}
+EXPORT_SYMBOL_IF_KUNIT(kseal_cipher_find);
+
+/*
+ * Not the drivers of crypto engines: one record at a time, waited for, is the
+ * worst that can be asked of them.
+ */
+static int key_alloc(struct kseal_key *key, const struct kseal_cipher *c)
+{
+	int err;
+
+	key->tfm = crypto_alloc_aead(c->aead, 0, CRYPTO_ALG_KERN_DRIVER_ONLY);
+	if (IS_ERR(key->tfm)) {
+		err = PTR_ERR(key->tfm);
+		key->tfm = NULL;
+		return err;
+	}
+	err = crypto_aead_setauthsize(key->tfm, c->tag);
+	if (err)
+		return err;
+	key->req = aead_request_alloc(key->tfm, GFP_KERNEL);
+	return key->req ? 0 : -ENOMEM;
+}
+
+/**
+ * kseal_key_set() - take the first key of a direction
+ * @key: key, all zeros or freed
+ * @other: key of the other direction
+ * @optval: struct tls12_crypto_info_*
+ * @optlen: its bytes
+ *
+ * Judges as the "tls" ULP does.
+ *
+ * Context: process.
+ * Return: 0; -EBUSY if there is a key; -EINVAL for a version, cipher or length
+ * that is not known, or not that of @other; -EFAULT; -ENOENT if the kernel
+ * lacks the cipher; -ENOMEM.
+ */
+int kseal_key_set(struct kseal_key *key, const struct kseal_key *other,
+		  sockptr_t optval, unsigned int optlen)
+{
+	const struct kseal_cipher *c;
+	union kseal_info u;
+	int err;
+
+	if (sockptr_is_null(optval) || optlen < sizeof(u.info))
+		return -EINVAL;
+	if (key->cipher)
+		return -EBUSY;
+	if (copy_from_sockptr(&u.info, optval, sizeof(u.info)))
+		return -EFAULT;
+	if (u.info.version != TLS_1_2_VERSION &&
+	    u.info.version != TLS_1_3_VERSION)
+		return -EINVAL;
+	c = kseal_cipher_find(u.info.cipher_type);
+	if (!c || optlen != c->info)
+		return -EINVAL;
+	if (other->cipher && (other->cipher != c ||
+			      other->format.version != u.info.version))
+		return -EINVAL;
+
+	err = -EFAULT;
+	if (copy_from_sockptr_offset(u.bytes + sizeof(u.info), optval,
+				     sizeof(u.info),
+				     optlen - sizeof(u.info)))
+		goto out;
+	err = key_alloc(key, c);
+	if (!err)
+		err = crypto_aead_setkey(key->tfm, u.bytes + c->key_off,
+					 c->key);
+	if (err) {
+		kseal_key_free(key);
+		goto out;
+	}
+	memcpy(key->iv, u.bytes + c->salt_off, c->salt);
+	memcpy(key->iv + c->salt, u.bytes + c->iv_off, c->iv);
+	key->explicit_nonce = get_unaligned_be64(key->iv + KSEAL_NONCE_LEN - 8);
+	key->seq = get_unaligned_be64(u.bytes + c->seq_off);
+	kseal_format_init(&key->format, u.info.version, c->explicit_nonce,
+			  c->tag);
+	key->cipher = c;
+out:
+	memzero_explicit(&u, sizeof(u));
+	return err;
+}
+EXPORT_SYMBOL_IF_KUNIT(kseal_key_set);
+
+/**
+ * kseal_key_set_secret() - take the traffic secret that a key came from
+ * @key: TLS 1.3 key
+ * @optval: the secret
+ * @optlen: its bytes: as many as the hash of the cipher suite has
+ *
+ * Context: process.
+ * Return: 0; -EBUSY if there is a secret; -EINVAL without a TLS 1.3 key or for
+ * a wrong length; -EFAULT; -ENOENT if the kernel lacks the hash; -ENOMEM.
+ */
+int kseal_key_set_secret(struct kseal_key *key, sockptr_t optval,
+			 unsigned int optlen)
+{
+	struct crypto_shash *hmac;
+
+	if (!key->cipher || key->format.version != TLS_1_3_VERSION ||
+	    sockptr_is_null(optval) || optlen != key->cipher->hash)
+		return -EINVAL;
+	if (key->hmac)
+		return -EBUSY;
+	hmac = crypto_alloc_shash(key->cipher->hmac, 0, 0);
+	if (IS_ERR(hmac))
+		return PTR_ERR(hmac);
+	if (copy_from_sockptr(key->secret, optval, optlen)) {
+		memzero_explicit(key->secret, sizeof(key->secret));
+		crypto_free_shash(hmac);
+		return -EFAULT;
+	}
+	key->hmac = hmac;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(kseal_key_set_secret);
+
+/**
+ * kseal_key_update() - go on to the next key (RFC 8446 §7.2)
+ * @key: key with a secret
+ *
+ * Context: process.
+ * Return: 0, or a negative errno; then @key protects nothing any more.
+ */
+int kseal_key_update(struct kseal_key *key)
+{
+	const struct kseal_cipher *c = key->cipher;
+	u8 next[KSEAL_KEY_MAX];
+	int err;
+
+	if (!key->hmac || key->dead)
+		return -ENOKEY;
+	err = kseal_next_secret(key->hmac, key->secret);
+	if (!err)
+		err = kseal_traffic_keys(key->hmac, key->secret, next, c->key,
+					 key->iv, KSEAL_NONCE_LEN);
+	if (!err)
+		err = crypto_aead_setkey(key->tfm, next, c->key);
+	memzero_explicit(next, sizeof(next));
+	key->seq = 0;
+	key->spent = false;
+	key->dead = err;
+	return err;
+}
+EXPORT_SYMBOL_IF_KUNIT(kseal_key_update);
+
+/**
+ * kseal_key_info() - version and cipher
+ * @key: key
+ * @info: result
+ *
+ * Context: any.
+ * Return: false if there is no key.
+ */
+bool kseal_key_info(const struct kseal_key *key, struct tls_crypto_info *info)
+{
+	if (!key->cipher)
+		return false;
+	info->version = key->format.version;
+	info->cipher_type = key->cipher->type;
+	return true;
+}
+
+/**
+ * kseal_key_left() - how many more records a key may protect
+ * @key: key
+ *
+ * Context: any.
+ * Return: their number, 0 if none.
+ */
+u64 kseal_key_left(const struct kseal_key *key)
+{
+	u64 limit = key->cipher->limit;
+	ulong set = READ_ONCE(max_records);
+
+	if (set)
+		limit = clamp_t(u64, set, MIN_RECORDS, limit);
+	if (key->dead || key->spent || key->seq >= limit)
+		return 0;
+	return limit - key->seq;
+}
+EXPORT_SYMBOL_IF_KUNIT(kseal_key_left);
+
+static void key_seq_next(struct kseal_key *key)
+{
+	if (!kseal_seq_next(&key->seq))
+		key->spent = true;
+}
+
+static int key_crypt(struct kseal_key *key, struct scatterlist *src,
+		     struct scatterlist *dst, unsigned int len, bool seal)
+{
+	DECLARE_CRYPTO_WAIT(wait);
+
+	aead_request_set_callback(key->req, CRYPTO_TFM_REQ_MAY_BACKLOG |
+				  CRYPTO_TFM_REQ_MAY_SLEEP, crypto_req_done,
+				  &wait);
+	aead_request_set_ad(key->req, key->format.aad);
+	aead_request_set_crypt(key->req, src, dst, len, key->nonce);
+	return crypto_wait_req(seal ? crypto_aead_encrypt(key->req) :
+				      crypto_aead_decrypt(key->req), &wait);
+}
+
+/**
+ * kseal_key_seal() - protect a record
+ * @key: key
+ * @type: content type
+ * @prefix: where the header and the explicit nonce go
+ * @src: @key->aad, the plaintext and, in TLS 1.3, a byte with @type
+ * @dst: @key->aad, then room for the ciphertext and the tag
+ * @payload: bytes of plaintext, without the type
+ *
+ * Context: process.
+ * Return: 0; -EKEYEXPIRED if the key has reached its limit; an error of the
+ * crypto API. Its sequence number is used up only by success.
+ */
+int kseal_key_seal(struct kseal_key *key, u8 type, u8 *prefix,
+		   struct scatterlist *src, struct scatterlist *dst,
+		   unsigned int payload)
+{
+	const struct kseal_format *f = &key->format;
+	u8 *nonce = prefix + KSEAL_HEADER_LEN;
+	int err;
+
+	if (!kseal_key_left(key))
+		return -EKEYEXPIRED;
+	kseal_header_build(f, type, payload, prefix);
+	if (f->prefix != KSEAL_HEADER_LEN)
+		put_unaligned_be64(key->explicit_nonce, nonce);
+	kseal_nonce_build(f, key->iv, key->seq, nonce, key->nonce);
+	kseal_aad_build(f, prefix, key->seq, payload, key->aad);
+	err = key_crypt(key, src, dst, payload + f->tail, true);
+	if (err)
+		return err;
+	key->explicit_nonce++;
+	key_seq_next(key);
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(kseal_key_seal);
+
+/**
+ * kseal_key_open() - authenticate and decrypt a record
+ * @key: key
+ * @prefix: header and explicit nonce
+ * @src: @key->aad, the ciphertext and the tag
+ * @dst: @key->aad, then room for the plaintext and, in TLS 1.3, the type
+ * @payload: bytes of plaintext, without the type
+ *
+ * May be repeated for the same record; kseal_key_opened() takes the next one.
+ *
+ * Context: process.
+ * Return: 0; -EBADMSG if it does not authenticate, or no sequence number is
+ * left; an error of the crypto API.
+ */
+int kseal_key_open(struct kseal_key *key, const u8 *prefix,
+		   struct scatterlist *src, struct scatterlist *dst,
+		   unsigned int payload)
+{
+	const struct kseal_format *f = &key->format;
+
+	if (key->dead || key->spent)
+		return -EBADMSG;
+	kseal_nonce_build(f, key->iv, key->seq, prefix + KSEAL_HEADER_LEN,
+			  key->nonce);
+	kseal_aad_build(f, prefix, key->seq, payload, key->aad);
+	return key_crypt(key, src, dst, payload + f->tail + f->tag, false);
+}
+EXPORT_SYMBOL_IF_KUNIT(kseal_key_open);
+
+/**
+ * kseal_key_opened() - a record has been opened, the next one follows
+ * @key: key
+ *
+ * Context: process.
+ */
+void kseal_key_opened(struct kseal_key *key)
+{
+	key_seq_next(key);
+}
+EXPORT_SYMBOL_IF_KUNIT(kseal_key_opened);
+
+/**
+ * kseal_key_free() - wipe and free a key
+ * @key: key, or all zeros
+ *
+ * Context: process.
+ */
+void kseal_key_free(struct kseal_key *key)
+{
+	if (key->hmac)
+		crypto_free_shash(key->hmac);
+	aead_request_free(key->req);
+	crypto_free_aead(key->tfm);
+	memzero_explicit(key, sizeof(*key));
+}
+EXPORT_SYMBOL_IF_KUNIT(kseal_key_free);

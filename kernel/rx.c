@@ -1,0 +1,993 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The incoming direction: what recvmsg(), splice(), poll() and ioctl() of an
+ * open socket do.
+ *
+ * A record is decrypted from TCP's receive queue straight into the application's
+ * buffer if it fits there, else into a buffer of its own (held) that later reads
+ * are served from. The type of a TLS 1.3 record shows only when it is open: if it
+ * turns out not to be application data, or to be padded, it is opened once more,
+ * into a buffer.
+ *
+ * Nothing is held across a drop of the socket lock but the count of bytes copied.
+ *
+ * Readiness: our sk_data_ready wakes sleepers only when a whole record is there,
+ * and leaves its finding in @ready for poll, which takes no lock.
+ */
+#include <linux/mm.h>
+#include <linux/poll.h>
+#include <linux/splice.h>
+#include <linux/uio.h>
+#include <net/busy_poll.h>
+#include <net/tcp.h>
+
+#include "alert.h"
+#include "socket.h"
+#include "stats.h"
+#include "stream.h"
+
+#define RX_SRC_SEGS	36	/* pieces of a record in TCP's queue, with the AAD */
+#define RX_DST_SEGS	20
+#define RX_DIRECT_MIN	1024	/* below, copying is cheaper than pinning pages */
+#define RX_LINEAR_MAX	2048
+#define RX_CONTROL_MAX	16	/* bytes of a control record that are looked at */
+
+/* What is held for those who only peek, or ask how much there is, is bounded. */
+#define RX_HELD_MAX	(4 * KSEAL_MAX_PLAINTEXT)
+
+/**
+ * struct kseal_rx_ring - work space for opening a record
+ * @src: AAD and ciphertext
+ * @dst: AAD and plaintext
+ * @pages: pinned pages of the application in @dst
+ * @prefix: header and explicit nonce
+ * @type: inner content type of a record that goes to the application directly
+ */
+struct kseal_rx_ring {
+	struct scatterlist src[RX_SRC_SEGS];
+	struct scatterlist dst[RX_DST_SEGS];
+	struct page *pages[RX_DST_SEGS];
+	u8 prefix[KSEAL_HEADER_LEN + 8];
+	u8 type;
+};
+
+static_assert(sizeof(struct kseal_rx_ring) <= 2048);
+
+/**
+ * struct kseal_rx_cb - a held record, in skb->cb
+ * @off: bytes read already
+ * @len: bytes left
+ * @type: content type
+ */
+struct kseal_rx_cb {
+	unsigned int off;
+	unsigned int len;
+	u8 type;
+};
+
+static struct kseal_rx_cb *rx_cb(struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct kseal_rx_cb) > sizeof(skb->cb));
+	return (struct kseal_rx_cb *)skb->cb;
+}
+
+/**
+ * kseal_rx_init() - set up an incoming direction without a key
+ * @rx: zeroed
+ *
+ * Context: any.
+ */
+void kseal_rx_init(struct kseal_rx *rx)
+{
+	__skb_queue_head_init(&rx->held);
+	rx->scan_need = KSEAL_HEADER_LEN;
+	rx->scan_bad = -1;
+}
+
+/**
+ * kseal_rx_keyed() - is there a key?
+ * @rx: incoming direction
+ *
+ * Context: any; stable under the socket lock.
+ * Return: whether there is.
+ */
+bool kseal_rx_keyed(const struct kseal_rx *rx)
+{
+	return kseal_key_ready(&rx->key);
+}
+
+/**
+ * kseal_rx_info() - version and cipher
+ * @rx: incoming direction
+ * @info: result
+ *
+ * Context: under the socket lock.
+ * Return: false if there is no key.
+ */
+bool kseal_rx_info(const struct kseal_rx *rx, struct tls_crypto_info *info)
+{
+	return kseal_key_info(&rx->key, info);
+}
+
+/*
+ * Bring @ready, @squeezed and TCP's own idea of SO_RCVLOWAT up to date. TCP
+ * counts ciphertext in its queue, so what is held is deducted. Any context, under
+ * the socket lock.
+ */
+static void rx_refresh(struct sock *sk, struct kseal_rx *rx)
+{
+	struct sk_buff *first = skb_peek(&rx->held);
+	int lowat = max(rx->lowat, 1);
+	int left = lowat - min_t(unsigned int, lowat, rx->held_bytes);
+	bool pressure = tcp_epollin_ready(sk, INT_MAX);
+	bool ready = true;
+
+	if (!(rx->err || rx->eof || (first && !left) ||
+	      (first && rx_cb(first)->type != TLS_RECORD_TYPE_DATA))) {
+		kseal_stream_scan(sk, left);
+		ready = rx->scan_bad >= 0 || rx->scan_small ||
+			(rx->scan_off && (rx->scan_plain >= left || pressure));
+	}
+	WRITE_ONCE(rx->ready, ready);
+	WRITE_ONCE(rx->squeezed, pressure && !ready);
+	left = rx->readers ? 1 : max(left, 1);
+	if (sk->sk_rcvlowat != left)
+		WRITE_ONCE(sk->sk_rcvlowat, left);
+}
+
+/* Called by TCP under the socket lock, mostly in softirq. */
+static void rx_data_ready(struct sock *sk)
+{
+	struct kseal_rx *rx = &kseal_get(sk)->rx;
+
+	rx_refresh(sk, rx);
+	if (rx->ready || rx->squeezed || (rx->readers && rx->scan_off) ||
+	    sk->sk_err || sk->sk_shutdown & RCV_SHUTDOWN)
+		rx->data_ready(sk);
+}
+
+/**
+ * kseal_rx_open() - let the application read
+ * @sk: socket with a key, SEALED or EXPLICIT
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_rx_open(struct sock *sk)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	struct kseal_rx *rx = &ks->rx;
+
+	rx->sealed = ks->state == KSEAL_SEALED;
+	rx->lowat = sk->sk_rcvlowat;
+	write_lock_bh(&sk->sk_callback_lock);
+	rx->data_ready = sk->sk_data_ready;
+	sk->sk_data_ready = rx_data_ready;
+	write_unlock_bh(&sk->sk_callback_lock);
+	rx_refresh(sk, rx);
+}
+
+/**
+ * kseal_rx_set_key() - TLS_RX
+ * @sk: socket, HELD or EXPLICIT
+ * @optval: struct tls12_crypto_info_*
+ * @optlen: its bytes
+ *
+ * Context: process, under the socket lock.
+ * Return: 0 or what kseal_key_set() says.
+ */
+int kseal_rx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	struct kseal_rx *rx = &ks->rx;
+	struct kseal_rx_ring *ring;
+	int err;
+
+	ring = rx->ring ?: kzalloc(sizeof(*ring), GFP_KERNEL);
+	if (!ring)
+		return -ENOMEM;
+	rx->ring = ring;
+	err = kseal_key_set(&rx->key, &ks->tx.key, optval, optlen);
+	if (err)
+		return err;
+	sg_init_table(ring->src, RX_SRC_SEGS);
+	sg_init_table(ring->dst, RX_DST_SEGS);
+	sg_unmark_end(&ring->src[RX_SRC_SEGS - 1]);
+	sg_unmark_end(&ring->dst[RX_DST_SEGS - 1]);
+	sg_set_buf(&ring->src[0], rx->key.aad, rx->key.format.aad);
+	sg_set_buf(&ring->dst[0], rx->key.aad, rx->key.format.aad);
+	if (ks->state == KSEAL_EXPLICIT)
+		kseal_rx_open(sk);
+	return 0;
+}
+
+/**
+ * kseal_rx_set_secret() - KSEAL_RX_SECRET
+ * @sk: socket, HELD or EXPLICIT
+ * @optval: the secret
+ * @optlen: its bytes
+ *
+ * Context: process, under the socket lock.
+ * Return: 0 or what kseal_key_set_secret() says.
+ */
+int kseal_rx_set_secret(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	return kseal_key_set_secret(&kseal_get(sk)->rx.key, optval, optlen);
+}
+
+/* Map the ciphertext of the record at the head of the stream. */
+static int rx_map_src(struct sock *sk, struct kseal_rx *rx,
+		      const struct kseal_header *h)
+{
+	unsigned int prefix = rx->key.format.prefix;
+	unsigned int total = KSEAL_HEADER_LEN + h->len;
+	struct scatterlist *src = rx->ring->src + 1;
+	int n;
+
+	n = kseal_stream_map(sk, prefix, total - prefix, src, RX_SRC_SEGS - 1);
+	if (n == -EMSGSIZE) {
+		/* In too many pieces: collect them. */
+		n = kseal_stream_drain(sk, total);
+		if (n >= 0)
+			n = kseal_stream_map(sk, prefix, total - prefix, src,
+					     RX_SRC_SEGS - 1);
+	}
+	return n;
+}
+
+static int rx_decrypt(struct kseal_rx *rx, const struct kseal_header *h,
+		      unsigned int nsrc, unsigned int ndst)
+{
+	struct kseal_rx_ring *ring = rx->ring;
+	int err;
+
+	sg_mark_end(&ring->src[nsrc]);
+	sg_mark_end(&ring->dst[ndst]);
+	err = kseal_key_open(&rx->key, ring->prefix, ring->src, ring->dst,
+			     h->payload);
+	sg_unmark_end(&ring->src[nsrc]);
+	sg_unmark_end(&ring->dst[ndst]);
+	return err;
+}
+
+/*
+ * Open a record into the application's buffer. Returns 1 if that was right, 0 if
+ * it has to be opened into a buffer of ours, or an errno. In the latter two cases
+ * @msg is where it was.
+ */
+static int rx_open_direct(struct kseal_rx *rx, const struct kseal_header *h,
+			  struct msghdr *msg, unsigned int nsrc)
+{
+	bool pinned = iov_iter_extract_will_pin(&msg->msg_iter);
+	struct kseal_rx_ring *ring = rx->ring;
+	unsigned int left = h->payload, np = 0, n;
+	struct page **pages;
+	size_t off;
+	ssize_t got;
+	int err = 0;
+
+	while (left && np < RX_DST_SEGS - 2) {
+		pages = ring->pages + np;
+		got = iov_iter_extract_pages(&msg->msg_iter, &pages, left,
+					     RX_DST_SEGS - 2 - np, 0, &off);
+		if (got <= 0)
+			break;
+		for (left -= got; got; got -= n, off = 0, np++) {
+			n = min_t(size_t, got, PAGE_SIZE - off);
+			sg_set_page(&ring->dst[1 + np], ring->pages[np], n,
+				    off);
+		}
+	}
+	if (!left) {
+		n = np;
+		if (rx->key.format.tail)
+			sg_set_buf(&ring->dst[1 + n++], &ring->type, 1);
+		else
+			ring->type = h->type;
+		err = rx_decrypt(rx, h, nsrc, n);
+	}
+	if (pinned)
+		unpin_user_pages_dirty_lock(ring->pages, np, !left);
+	if (!left && !err && ring->type == TLS_RECORD_TYPE_DATA)
+		return 1;
+	iov_iter_revert(&msg->msg_iter, h->payload - left);
+	return err;
+}
+
+static struct sk_buff *rx_alloc(struct sock *sk, unsigned int len)
+{
+	struct sk_buff *skb;
+	int err;
+
+	if (len <= RX_LINEAR_MAX) {
+		skb = alloc_skb(len, sk->sk_allocation);
+		if (skb)
+			skb_put(skb, len);
+		return skb;
+	}
+	skb = alloc_skb_with_frags(0, len, PAGE_ALLOC_COSTLY_ORDER, &err,
+				   sk->sk_allocation);
+	if (skb) {
+		skb->data_len = len;
+		skb->len = len;
+	}
+	return skb;
+}
+
+/* RFC 8446 §5.4; -ENODATA if there is nothing but padding. */
+static int rx_inner_type(struct sk_buff *skb, u8 *type)
+{
+	unsigned int n, end = skb->len;
+	u8 buf[64];
+	int ret;
+
+	for (; end; end -= n) {
+		n = min_t(unsigned int, end, end == skb->len ? 1 : sizeof(buf));
+		if (skb_copy_bits(skb, end - n, buf, n))
+			return -EFAULT;
+		ret = kseal_inner_strip(buf, n, type);
+		if (ret >= 0)
+			return end - n + ret;
+	}
+	return -ENODATA;
+}
+
+/* Open a record into a buffer; an errno with no buffer on failure. */
+static int rx_open_skb(struct sock *sk, struct kseal_rx *rx,
+		       const struct kseal_header *h, unsigned int nsrc,
+		       struct sk_buff **result)
+{
+	unsigned int size = h->payload + rx->key.format.tail;
+	struct sk_buff *skb;
+	int n, err;
+
+	skb = rx_alloc(sk, size);
+	if (!skb)
+		return -ENOMEM;
+	n = size ? kseal_skb_map(skb, 0, size, rx->ring->dst + 1,
+				 RX_DST_SEGS - 1) : 0;
+	err = n < 0 ? n : rx_decrypt(rx, h, nsrc, n);
+	rx_cb(skb)->off = 0;
+	rx_cb(skb)->len = h->payload;
+	rx_cb(skb)->type = h->type;
+	if (!err && rx->key.format.tail) {
+		n = rx_inner_type(skb, &rx_cb(skb)->type);
+		if (n >= 0)
+			rx_cb(skb)->len = n;
+		else
+			err = n;
+	}
+	if (err) {
+		kfree_skb(skb);
+		return err;
+	}
+	*result = skb;
+	return 0;
+}
+
+static void rx_count(struct sock *sk, struct kseal_rx *rx, unsigned int bytes)
+{
+	rx->records++;
+	rx->bytes += bytes;
+	if (bytes)
+		rx->idle_records = 0;
+	kseal_stat_inc(sock_net(sk), KSEAL_STAT_RX_RECORDS);
+	kseal_stat_add(sock_net(sk), KSEAL_STAT_RX_BYTES, bytes);
+}
+
+/* A record is open: hold it, or act on it. */
+static void rx_dispatch(struct sock *sk, struct kseal_rx *rx,
+			struct sk_buff *skb)
+{
+	struct kseal_rx_cb *cb = rx_cb(skb);
+	unsigned int n = min_t(unsigned int, cb->len, RX_CONTROL_MAX);
+	u8 body[RX_CONTROL_MAX] = {};
+	bool data = cb->type == TLS_RECORD_TYPE_DATA;
+	bool ours;
+
+	rx_count(sk, rx, data ? cb->len : 0);
+	if (!data && skb_copy_bits(skb, 0, body, n)) {
+		kseal_stream_fail(sk, TLS_ALERT_DESC_INTERNAL_ERROR);
+		kfree_skb(skb);
+		return;
+	}
+	if (data)
+		ours = !cb->len;
+	else
+		ours = rx->sealed || (rx->key.hmac &&
+				      kseal_is_key_update(cb->type, body,
+							  cb->len));
+	if (ours) {
+		kseal_control_receive(sk, cb->type, body, cb->len);
+		consume_skb(skb);
+		return;
+	}
+	rx->held_bytes += cb->len;
+	__skb_queue_tail(&rx->held, skb);
+}
+
+/*
+ * Open the record at the head of the stream. @msg: where it may go directly, if
+ * it fits in @room; or NULL.
+ *
+ * Returns bytes put into @msg; 0 if something else has happened: see what is
+ * held, @err and @eof; -EAGAIN if there is no whole record; -ENOMEM.
+ */
+static int rx_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
+		   size_t room)
+{
+	struct sk_buff *skb = NULL;
+	struct kseal_header h;
+	int nsrc, err;
+
+	kseal_stream_scan(sk, 1);
+	if (!rx->scan_off) {
+		if (rx->scan_bad < 0)
+			return -EAGAIN;
+		kseal_stream_fail(sk, rx->scan_bad);
+		return 0;
+	}
+	err = kseal_stream_copy(sk, 0, rx->ring->prefix,
+				rx->key.format.prefix);
+	if (err || kseal_header_parse(&rx->key.format, rx->ring->prefix, &h)) {
+		kseal_stream_fail(sk, TLS_ALERT_DESC_INTERNAL_ERROR);
+		return 0;
+	}
+
+	nsrc = rx_map_src(sk, rx, &h);
+	err = nsrc;
+	if (err > 0 && msg && h.payload >= RX_DIRECT_MIN &&
+	    h.payload <= room && h.type == TLS_RECORD_TYPE_DATA) {
+		err = rx_open_direct(rx, &h, msg, nsrc);
+		if (err > 0) {
+			rx_count(sk, rx, h.payload);
+			kseal_key_opened(&rx->key);
+			kseal_stream_done(sk, &h);
+			return h.payload;
+		}
+	}
+	if (err >= 0)
+		err = rx_open_skb(sk, rx, &h, nsrc, &skb);
+	switch (err) {
+	case 0:
+		kseal_key_opened(&rx->key);
+		kseal_stream_done(sk, &h);
+		rx_dispatch(sk, rx, skb);
+		return 0;
+	case -ENOMEM:
+		return err;
+	case -EBADMSG:
+		kseal_stream_fail(sk, TLS_ALERT_DESC_BAD_RECORD_MAC);
+		return 0;
+	case -ENODATA:
+		kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
+		return 0;
+	default:
+		kseal_stream_fail(sk, TLS_ALERT_DESC_INTERNAL_ERROR);
+		return 0;
+	}
+}
+
+/**
+ * struct rx_call - one recvmsg()
+ * @msg: where to
+ * @flags: MSG_*
+ * @type: content type of what has been given out; 0 if nothing has
+ * @skip: bytes to leave at the head of what is held: seen already by a peek
+ * @stop: nothing more may be added
+ */
+struct rx_call {
+	struct msghdr *msg;
+	int flags;
+	u8 type;
+	unsigned int skip;
+	bool stop;
+};
+
+/*
+ * In the explicit mode, say what it is that is given out, and don't mix. Returns
+ * 1 to go on, 0 to stop, or -EIO if the caller has no room to be told.
+ */
+static int rx_announce(const struct kseal_rx *rx, struct rx_call *call, u8 type)
+{
+	int err;
+
+	if (call->type)
+		return call->type == type;
+	if (!rx->sealed) {
+		err = put_cmsg(call->msg, SOL_TLS, TLS_GET_RECORD_TYPE,
+			       sizeof(type), &type);
+		if (type != TLS_RECORD_TYPE_DATA &&
+		    (err || call->msg->msg_flags & MSG_CTRUNC))
+			return -EIO;
+	}
+	call->type = type;
+	return 1;
+}
+
+static void rx_consume(struct kseal_rx *rx, struct sk_buff *skb, unsigned int n)
+{
+	rx_cb(skb)->off += n;
+	rx_cb(skb)->len -= n;
+	rx->held_bytes -= n;
+	if (!rx_cb(skb)->len) {
+		__skb_unlink(skb, &rx->held);
+		consume_skb(skb);
+	}
+}
+
+/* Give out up to @len bytes of what is held; returns bytes or an errno. */
+static int rx_serve(struct kseal_rx *rx, struct rx_call *call, size_t len)
+{
+	bool peek = call->flags & MSG_PEEK;
+	unsigned int n, skip = call->skip;
+	struct sk_buff *skb, *next;
+	int ret, copied = 0;
+
+	skb_queue_walk_safe(&rx->held, skb, next) {
+		struct kseal_rx_cb *cb = rx_cb(skb);
+
+		if (copied == len || call->stop)
+			break;
+		if (skip && skip >= cb->len) {
+			skip -= cb->len;
+			continue;
+		}
+		ret = rx_announce(rx, call, cb->type);
+		if (ret <= 0) {
+			call->stop = true;
+			return copied ?: ret;
+		}
+		n = min_t(size_t, cb->len - skip, len - copied);
+		if (!(call->flags & MSG_TRUNC) &&
+		    skb_copy_datagram_msg(skb, cb->off + skip, call->msg, n)) {
+			call->stop = true;
+			return copied ?: -EFAULT;
+		}
+		copied += n;
+		if (skip + n == cb->len && !rx->sealed)
+			call->msg->msg_flags |= MSG_EOR;
+		skip = 0;
+		if (cb->type != TLS_RECORD_TYPE_DATA)
+			call->stop = true;
+		if (!peek)
+			rx_consume(rx, skb, n);
+	}
+	if (peek)
+		call->skip += copied;
+	return copied;
+}
+
+/*
+ * There is no whole record: can there be one? Returns true if not; then *@err is
+ * what to say to a call that has nothing.
+ *
+ * On a sealed stream all that is not close_notify is an error, for good
+ * (RFC 8446 §6.1). In the explicit mode it is as without TLS.
+ */
+static bool rx_over(struct sock *sk, struct kseal_rx *rx, bool copied, int *err)
+{
+	bool fin = sock_flag(sk, SOCK_DONE);
+
+	*err = 0;
+	if (!fin && !sk->sk_err && sk->sk_state != TCP_CLOSE)
+		return sk->sk_shutdown & RCV_SHUTDOWN;
+	if (!rx->sealed) {
+		if (!copied)
+			*err = sock_error(sk);
+		return true;
+	}
+	rx->err = sock_error(sk);
+	if (!rx->err) {
+		rx->err = -ECONNRESET;
+		kseal_stat_inc(sock_net(sk), KSEAL_STAT_TRUNCATED);
+	}
+	*err = rx->err;
+	return true;
+}
+
+static bool rx_wake_reader(const struct sock *sk, const struct kseal_rx *rx,
+			   unsigned int skip)
+{
+	return READ_ONCE(rx->scan_off) || READ_ONCE(rx->scan_bad) >= 0 ||
+	       READ_ONCE(rx->squeezed) || READ_ONCE(rx->eof) ||
+	       READ_ONCE(rx->err) || READ_ONCE(rx->held_bytes) > skip ||
+	       READ_ONCE(sk->sk_err) || sock_flag(sk, SOCK_DONE) ||
+	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
+	       inet_sk_state_load(sk) == TCP_CLOSE;
+}
+
+/*
+ * Sleep until the next record may be there. Returns 0 or an errno; then nothing
+ * is known about the socket any more.
+ */
+static int rx_wait(struct sock *sk, struct kseal_rx *rx, long *timeo,
+		   unsigned int skip)
+{
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	int ret;
+
+	if (!*timeo)
+		return -EAGAIN;
+	if (signal_pending(current))
+		return sock_intr_errno(*timeo);
+	rx->readers++;
+	rx_refresh(sk, rx);
+	add_wait_queue(sk_sleep(sk), &wait);
+	sk_set_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	ret = sk_wait_event(sk, timeo, rx_wake_reader(sk, rx, skip), &wait);
+	sk_clear_bit(SOCKWQ_ASYNC_WAITDATA, sk);
+	remove_wait_queue(sk_sleep(sk), &wait);
+	rx->readers--;
+	return min(ret, 0);
+}
+
+/*
+ * No whole record is there: make TCP receive one. Returns 0 to look again, or
+ * the errno for a call that has nothing.
+ */
+static int rx_await(struct sock *sk, struct kseal_rx *rx, long *timeo,
+		    unsigned int skip)
+{
+	int ret;
+
+	if (tcp_epollin_ready(sk, INT_MAX)) {
+		ret = kseal_stream_drain(sk, rx->scan_need);
+		if (ret)
+			return min(ret, 0);
+	}
+	return rx_wait(sk, rx, timeo, skip);
+}
+
+static int rx_recvmsg(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
+		      size_t len, int flags)
+{
+	struct rx_call call = { .msg = msg, .flags = flags };
+	bool peek = flags & MSG_PEEK;
+	bool direct = !peek && !(flags & MSG_TRUNC) &&
+		      user_backed_iter(&msg->msg_iter);
+	long timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
+	size_t target, copied = 0;
+	int ret, err = 0;
+
+	if (flags & MSG_OOB)
+		return -EINVAL;
+	len = min_t(size_t, len, INT_MAX);
+	target = flags & MSG_WAITALL ? len : min_t(size_t, rx->lowat, len);
+	target = max_t(size_t, target, 1);
+	if (peek)
+		call.skip = max(sk_peek_offset(sk, flags), 0);
+
+	while (copied < len) {
+		ret = rx_serve(rx, &call, len - copied);
+		if (ret < 0)
+			err = ret;
+		else
+			copied += ret;
+		if (copied == len || call.stop)
+			break;
+		err = rx->err;
+		if (err || rx->eof)
+			break;
+		if (peek && rx->held_bytes >= RX_HELD_MAX && copied)
+			break;
+
+		ret = rx_next(sk, rx, direct && (!call.type || call.type ==
+				TLS_RECORD_TYPE_DATA) ? msg : NULL,
+			      len - copied);
+		if (ret > 0) {
+			rx_announce(rx, &call, TLS_RECORD_TYPE_DATA);
+			if (!rx->sealed)
+				msg->msg_flags |= MSG_EOR;
+			copied += ret;
+		}
+		if (ret >= 0)
+			continue;
+		err = ret;
+		if (ret != -EAGAIN)
+			break;
+
+		if (copied >= target) {
+			if (!sk_flush_backlog(sk))
+				break;
+			continue;
+		}
+		if (rx_over(sk, rx, copied, &err))
+			break;
+		err = rx_await(sk, rx, &timeo, call.skip);
+		if (err)
+			break;
+	}
+	if (peek)
+		sk_peek_offset_fwd(sk, copied);
+	else
+		sk_peek_offset_bwd(sk, copied);
+	rx_refresh(sk, rx);
+	return copied ?: err;
+}
+
+/**
+ * kseal_recvmsg() - recvmsg() of an open socket
+ * @sk: socket, SEALED or EXPLICIT
+ * @msg: where to
+ * @len: bytes wanted
+ * @flags: MSG_*
+ * @addr_len: unused, as with TCP
+ *
+ * See alert.c for how a sealed stream ends.
+ *
+ * Context: process; takes the socket lock, waits like TCP.
+ * Return: bytes, 0 at the end of the stream, or a negative errno. In the explicit
+ * mode -EIO for a record that is not application data if @msg has no room for a
+ * control message that says so.
+ */
+int kseal_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
+		  int *addr_len)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	int ret;
+
+	if (flags & MSG_ERRQUEUE || !kseal_rx_keyed(&ks->rx))
+		return ks->family->base->recvmsg(sk, msg, len, flags, addr_len);
+	if (sk_can_busy_loop(sk) &&
+	    skb_queue_empty_lockless(&sk->sk_receive_queue) &&
+	    sk->sk_state == TCP_ESTABLISHED)
+		sk_busy_loop(sk, flags & MSG_DONTWAIT);
+	lock_sock(sk);
+	ret = rx_recvmsg(sk, &ks->rx, msg, len, flags);
+	release_sock(sk);
+	return ret;
+}
+
+static ssize_t rx_splice(struct sock *sk, struct kseal_rx *rx,
+			 struct pipe_inode_info *pipe, size_t len,
+			 unsigned int flags, long timeo)
+{
+	struct sk_buff *skb;
+	ssize_t copied = 0;
+	int ret, err = 0;
+
+	while (copied < len) {
+		skb = skb_peek(&rx->held);
+		if (skb) {
+			if (rx_cb(skb)->type != TLS_RECORD_TYPE_DATA) {
+				err = -EINVAL;
+				break;
+			}
+			ret = skb_splice_bits(skb, sk, rx_cb(skb)->off, pipe,
+					      min_t(size_t, rx_cb(skb)->len,
+						    len - copied), flags);
+			if (ret <= 0) {
+				err = ret;
+				break;
+			}
+			rx_consume(rx, skb, ret);
+			copied += ret;
+			continue;
+		}
+		err = rx->err;
+		if (err || rx->eof)
+			break;
+		err = rx_next(sk, rx, NULL, 0);
+		if (!err)
+			continue;
+		if (err != -EAGAIN || copied || rx_over(sk, rx, copied, &err))
+			break;
+		err = rx_await(sk, rx, &timeo, 0);
+		if (err)
+			break;
+	}
+	rx_refresh(sk, rx);
+	return copied ?: err;
+}
+
+/**
+ * kseal_splice_read() - splice() from an open socket
+ * @sock: socket, SEALED or EXPLICIT
+ * @ppos: unused
+ * @pipe: where to
+ * @len: bytes wanted
+ * @flags: SPLICE_F_*
+ *
+ * Context: process; takes the socket lock, waits like TCP.
+ * Return: bytes, 0 at the end of the stream, or a negative errno. In the explicit
+ * mode -EINVAL for a record that is not application data.
+ */
+ssize_t kseal_splice_read(struct socket *sock, loff_t *ppos,
+			  struct pipe_inode_info *pipe, size_t len,
+			  unsigned int flags)
+{
+	struct sock *sk = sock->sk;
+	struct kseal_sock *ks = kseal_get(sk);
+	bool nonblock = flags & SPLICE_F_NONBLOCK ||
+			(sock->file && sock->file->f_flags & O_NONBLOCK);
+	ssize_t ret;
+
+	if (!kseal_rx_keyed(&ks->rx))
+		return ks->family->base_ops->splice_read(sock, ppos, pipe, len,
+							 flags);
+	lock_sock(sk);
+	ret = rx_splice(sk, &ks->rx, pipe, len, flags,
+			sock_rcvtimeo(sk, nonblock));
+	release_sock(sk);
+	return ret;
+}
+
+/**
+ * kseal_poll() - poll() of an open socket
+ * @file: its file
+ * @sock: socket, SEALED or EXPLICIT
+ * @wait: poll table, or NULL
+ *
+ * Readable means that a read would return something: SO_RCVLOWAT bytes of opened
+ * or whole records, an end or an error. Takes the socket lock only to move the
+ * start of a record out of a receive buffer that is too small for it.
+ *
+ * Context: process.
+ * Return: EPOLL*.
+ */
+__poll_t kseal_poll(struct file *file, struct socket *sock, poll_table *wait)
+{
+	struct sock *sk = sock->sk;
+	struct kseal_sock *ks = kseal_get(sk);
+	struct kseal_rx *rx = &ks->rx;
+	struct kseal_tx *tx = &ks->tx;
+	__poll_t mask;
+
+	mask = ks->family->base_ops->poll(file, sock, wait);
+	if (kseal_rx_keyed(rx)) {
+		if (READ_ONCE(rx->squeezed)) {
+			lock_sock(sk);
+			kseal_stream_drain(sk, rx->scan_need);
+			rx_refresh(sk, rx);
+			release_sock(sk);
+		}
+		if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)) {
+			mask &= ~(EPOLLIN | EPOLLRDNORM);
+			if (READ_ONCE(rx->ready))
+				mask |= EPOLLIN | EPOLLRDNORM;
+		}
+		if (READ_ONCE(rx->eof))
+			mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
+		if (READ_ONCE(rx->err))
+			mask |= EPOLLIN | EPOLLRDNORM | EPOLLERR;
+	}
+	if (kseal_tx_keyed(tx)) {
+		if (kseal_tx_stuck(tx))
+			mask &= ~(EPOLLOUT | EPOLLWRNORM);
+		if (READ_ONCE(tx->err))
+			mask |= EPOLLOUT | EPOLLWRNORM;
+	}
+	return mask;
+}
+
+/**
+ * kseal_sock_is_readable() - would a read return something?
+ * @sk: socket, SEALED or EXPLICIT
+ *
+ * Context: any.
+ * Return: whether it would; only ever false without a key.
+ */
+bool kseal_sock_is_readable(struct sock *sk)
+{
+	return READ_ONCE(kseal_get(sk)->rx.ready);
+}
+
+/*
+ * How much can be read without waiting. The content of a TLS 1.3 record is known
+ * only when it is open, so open what there is, within limits.
+ */
+static int rx_inq(struct sock *sk, struct kseal_rx *rx)
+{
+	while (!rx->err && !rx->eof && rx->held_bytes < RX_HELD_MAX &&
+	       !rx_next(sk, rx, NULL, 0))
+		;
+	rx_refresh(sk, rx);
+	return rx->held_bytes;
+}
+
+/**
+ * kseal_peek_len() - bytes that can be read without waiting
+ * @sock: socket, SEALED or EXPLICIT
+ *
+ * Context: process; takes the socket lock.
+ * Return: their number; there may be more.
+ */
+int kseal_peek_len(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+	struct kseal_sock *ks = kseal_get(sk);
+	int n;
+
+	if (!kseal_rx_keyed(&ks->rx))
+		return ks->family->base_ops->peek_len(sock);
+	lock_sock(sk);
+	n = rx_inq(sk, &ks->rx);
+	release_sock(sk);
+	return n;
+}
+
+/**
+ * kseal_ioctl() - ioctl() of an open socket
+ * @sk: socket, SEALED or EXPLICIT
+ * @cmd: SIOCINQ (FIONREAD) is ours; SIOCOUTQ counts ciphertext
+ * @karg: result
+ *
+ * Context: process; takes the socket lock.
+ * Return: 0 or a negative errno.
+ */
+int kseal_ioctl(struct sock *sk, int cmd, int *karg)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+
+	if (cmd != SIOCINQ || !kseal_rx_keyed(&ks->rx))
+		return ks->family->base->ioctl(sk, cmd, karg);
+	lock_sock(sk);
+	*karg = rx_inq(sk, &ks->rx);
+	release_sock(sk);
+	return 0;
+}
+
+/**
+ * kseal_set_rcvlowat() - SO_RCVLOWAT of an open socket
+ * @sk: socket, SEALED or EXPLICIT
+ * @val: bytes of plaintext
+ *
+ * Context: process, under the socket lock.
+ * Return: 0 or a negative errno.
+ */
+int kseal_set_rcvlowat(struct sock *sk, int val)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	struct kseal_rx *rx = &ks->rx;
+	int err;
+
+	err = ks->family->base_ops->set_rcvlowat(sk, val);
+	if (err || !kseal_rx_keyed(rx))
+		return err;
+	rx->lowat = sk->sk_rcvlowat;
+	rx_refresh(sk, rx);
+	if (rx->ready)
+		rx->data_ready(sk);
+	return 0;
+}
+
+/*
+ * TCP resets a connection that is closed with data unread. A close_notify that
+ * nobody has read is no such data: take it, and what may follow it.
+ */
+static void rx_discard(struct sock *sk, struct kseal_rx *rx)
+{
+	while (!rx->err && !rx->eof && skb_queue_empty(&rx->held) &&
+	       !rx_next(sk, rx, NULL, 0))
+		;
+	if (rx->eof)
+		tcp_read_done(sk, kseal_stream_len(sk) - rx->partial_len);
+}
+
+/**
+ * kseal_rx_release() - free an incoming direction
+ * @sk: socket that no system call can reach any more
+ *
+ * Context: process, no locks held.
+ */
+void kseal_rx_release(struct sock *sk)
+{
+	struct kseal_rx *rx = &kseal_get(sk)->rx;
+
+	lock_sock(sk);
+	write_lock_bh(&sk->sk_callback_lock);
+	if (rx->data_ready)
+		sk->sk_data_ready = rx->data_ready;
+	write_unlock_bh(&sk->sk_callback_lock);
+	if (rx->sealed)
+		rx_discard(sk, rx);
+	__skb_queue_purge(&rx->held);
+	rx->held_bytes = 0;
+	kseal_key_free(&rx->key);
+	kfree(rx->partial);
+	rx->partial = NULL;
+	rx->partial_len = 0;
+	kfree(rx->ring);
+	rx->ring = NULL;
+	release_sock(sk);
+}
