@@ -179,8 +179,9 @@ int kseal_arm(int fd, const char *profile, char why[KSEAL_MESSAGE_LEN])
 		return 0;
 	error = errno;
 	if (kseal_armed(fd, current))
-		snprintf(why, KSEAL_MESSAGE_LEN, "it is sealed with profile '%s', '%s' was refused: %s",
-			 current, profile, strerror(error));
+		snprintf(why, KSEAL_MESSAGE_LEN,
+			 "it is sealed with profile '%s', '%s' was refused: %s", current, profile,
+			 strerror(error));
 	else
 		snprintf(why, KSEAL_MESSAGE_LEN, "profile '%s' was refused: %s", profile,
 			 strerror(error));

@@ -76,8 +76,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "PID PORT [PROFILE]",
-	.doc = "Seal the TCP listeners of process PID on PORT, served by the agent's PROFILE (default: default). Connections that PID has already are left alone.\v"
-	       "Needs the permission to trace PID (root, or its owner where kernel.yama.ptrace_scope allows). The exit status is 0 when the port is sealed, 1 when it is not, 2 for a wrong command line.",
+	.doc = "Seal the TCP listeners of process PID on PORT, served by the agent's PROFILE "
+	       "(default: default). Connections that PID has already are left alone.\v"
+	       "Needs the permission to trace PID (root, or its owner where "
+	       "kernel.yama.ptrace_scope allows). The exit status is 0 when the port is sealed, "
+	       "1 when it is not, 2 for a wrong command line.",
 };
 
 static bool known(const struct listeners *listeners, ino_t inode)
@@ -152,7 +155,8 @@ static void explain_find(const struct target *target, int error)
 		break;
 	case EPERM:
 	case EACCES:
-		kseal_say("no permission to look into %s (pid %d): run as root, or as its owner where kernel.yama.ptrace_scope is 0",
+		kseal_say("no permission to look into %s (pid %d): run as root, or as its owner "
+			  "where kernel.yama.ptrace_scope is 0",
 			  target->name, (int)target->pid);
 		break;
 	case ENOSYS:

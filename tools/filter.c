@@ -5,11 +5,18 @@
  * passing of the filter's descriptor from the program's process to the
  * supervisor.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -69,6 +76,47 @@ static int add_rules(scmp_filter_ctx filter)
 				SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, IPPROTO_MPTCP));
 }
 
+/*
+ * Not seccomp_load(): it hides the errno. WAIT_KILLABLE_RECV (Linux 5.19): a call
+ * being served isn't interrupted by the program's signals.
+ */
+static int load(struct sock_fprog *program)
+{
+	int fd;
+
+	if (!has_sys_admin() && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+		     SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+		     program);
+	if (fd < 0 && errno == EINVAL)
+		fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			     SECCOMP_FILTER_FLAG_NEW_LISTENER, program);
+	return fd < 0 ? -errno : fd;
+}
+
+static int export_and_load(scmp_filter_ctx filter)
+{
+	struct sock_filter code[256];
+	struct sock_fprog program = { .filter = code };
+	ssize_t size = -1;
+	int file, error;
+
+	file = memfd_create("kseal-filter", MFD_CLOEXEC);
+	if (file < 0)
+		return -errno;
+	error = seccomp_export_bpf(filter, file);
+	if (!error)
+		size = pread(file, code, sizeof(code), 0);
+	close(file);
+	if (error)
+		return error;
+	if (size <= 0 || (size_t)size == sizeof(code))
+		return -E2BIG;
+	program.len = size / sizeof(*code);
+	return load(&program);
+}
+
 /**
  * kseal_filter_install() - from here on this process's listen() is reported
  *
@@ -86,18 +134,11 @@ int kseal_filter_install(void)
 	filter = seccomp_init(SCMP_ACT_ALLOW);
 	if (!filter)
 		return -ENOMEM;
-	error = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
-	if (!error)
-		error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
-	if (!error)
-		error = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, !has_sys_admin());
+	error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
 	if (!error)
 		error = add_rules(filter);
 	if (!error)
-		error = seccomp_load(filter);
-	if (!error)
-		error = seccomp_notify_fd(filter);
-	/* seccomp_release() leaves the descriptor open. */
+		error = export_and_load(filter);
 	seccomp_release(filter);
 	return error;
 }

@@ -155,7 +155,8 @@ static int kick_thread(pid_t pid, int tasks, const char *tid)
 	error = interrupt(atoi(tid));
 	if (error) {
 		kseal_process_name(atoi(tid), name, sizeof(name));
-		kseal_say("thread %s of %s (pid %d) may still wait in an accept() of before and can't be interrupted: %s%s",
+		kseal_say("thread %s of %s (pid %d) may still wait in an accept() of before and "
+			  "can't be interrupted: %s%s",
 			  tid, name, (int)pid, strerror(-error),
 			  error == -EPERM ? " (is a debugger attached?)" : "");
 	}

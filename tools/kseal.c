@@ -119,7 +119,7 @@ static int cmd_help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static char self[] = "kseal";
+	char self[] = "kseal";
 	int first = argc;
 
 	argp_err_exit_status = KSEAL_EXIT_USAGE;

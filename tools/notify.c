@@ -195,11 +195,11 @@ static int serve(int notify, const struct kseal_policy *policy, bool *let_contin
 		return error;
 	fd = fetch(request->pid, target);
 	/* What was fetched is the caller's only if the caller still waits. */
-	if (!still_valid(notify))
+	if (!still_valid(notify)) {
 		error = -EINTR;
-	else if (fd == -EBADF)
+	} else if (fd == -EBADF) {
 		error = -EBADF;
-	else if (fd < 0) {
+	} else if (fd < 0) {
 		snprintf(why, sizeof(why), "its socket can't be fetched: %s%s", strerror(-fd),
 			 fd == -EPERM ? " (needs permission to trace the process)" : "");
 		refuse(&unknown, why);

@@ -39,7 +39,8 @@ struct request {
 static const struct argp_option options[] = {
 	{ "profile", 'p', "NAME", 0, "the agent's profile that serves (default: default)", 0 },
 	{ "port", 'P', "N[=NAME]", 0,
-	  "seal listeners on TCP port N, with profile NAME; may be repeated. Listeners on ports not named then stay plain. Without this option all are sealed", 0 },
+	  "seal listeners on TCP port N, with profile NAME; may be repeated. Listeners on ports "
+	  "not named then stay plain. Without this option all are sealed", 0 },
 	{ "verbose", 'v', NULL, 0, "tell about each listener that is sealed", 0 },
 	{ 0 }
 };
@@ -99,8 +100,11 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse,
 	.args_doc = "[--] COMMAND [ARGUMENTS]",
-	.doc = "Run COMMAND with its TCP listeners sealed: accept() returns only connections whose TLS handshake the agent has completed. COMMAND needs no change.\v"
-	       "If a listener can't be sealed, listen() fails. The exit status is COMMAND's, 128+N if signal N ended it, 125 if kseal failed, 126 or 127 if COMMAND couldn't be run.",
+	.doc = "Run COMMAND with its TCP listeners sealed: accept() returns only connections "
+	       "whose TLS handshake the agent has completed. COMMAND needs no change.\v"
+	       "If a listener can't be sealed, listen() fails. The exit status is COMMAND's, "
+	       "128+N if signal N ended it, 125 if kseal failed, 126 or 127 if COMMAND couldn't "
+	       "be run.",
 };
 
 /**
@@ -308,7 +312,8 @@ static int started(int channel, pid_t child, const char *command)
 	if (notify < 0) {
 		waitpid(child, &status, 0);
 		if (error == EBUSY)
-			kseal_say("this process is under a seccomp supervisor already ('kseal run' inside 'kseal run'?)");
+			kseal_say("this process is under a seccomp supervisor already ('kseal "
+				  "run' inside 'kseal run'?)");
 		else
 			kseal_say("can't install the seccomp filter: %s",
 				  strerror(error ? error : EPIPE));

@@ -38,7 +38,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
-	.doc = "Show the module, the agent's workers, sealed listeners, pending handshakes, sealed connections and counters of this network namespace.\v"
+	.doc = "Show the module, the agent's workers, sealed listeners, pending handshakes, "
+	       "sealed connections and counters of this network namespace.\v"
 	       "Needs CAP_NET_ADMIN. The exit status is 0 if the module answered, else 1.",
 };
 

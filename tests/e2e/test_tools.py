@@ -1,0 +1,458 @@
+# SPDX-License-Identifier: GPL-2.0
+"""kseal run, attach and status, on programs that know nothing of it."""
+
+import errno
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import harness
+from harness import (KSEAL, PYTHON, Child, Program, Skip, Tls, VERSIONS, accept, client, connect,
+                     context, eq, eventually, free_port, helper, is_listening, kseal_run, listener,
+                     listeners_of, pair, port_of, raises, run, status, test)
+from test_handshake import is_cut_off
+from test_listener import talk
+
+
+def is_sealed(port):
+    """A TLS client is served and a plain one isn't."""
+    talk(port, times=1, size=100)
+    raw = connect(port)
+    raw.sendall(b"plain text")
+    got = is_cut_off(raw)
+    assert b"plain text" not in got, "the server has echoed plaintext"
+    raw.close()
+
+
+def is_plain(port):
+    raw = connect(port)
+    raw.sendall(b"plain text")
+    eq(raw.recv(100), b"plain text")
+    raw.close()
+
+
+def kseal(*args, **more):
+    return run(KSEAL, *args, check=False, **more)
+
+
+@test
+def run_passes_on_exit_status_and_signals():
+    eq(kseal("run", "sh", "-c", "exit 7").returncode, 7)
+    eq(kseal("run", "sh", "-c", "kill -KILL $$").returncode, 137)
+    eq(kseal("run", "nonesuch").returncode, 127)
+    eq(kseal("run", "/etc/passwd").returncode, 126)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT):
+        with Program(KSEAL, "run", "sh", "-c",
+                     f"trap 'echo got; exit 9' {number.name[3:]}; echo ready; "
+                     "while :; do sleep 0.05; done") as program:
+            program.until("ready")
+            program.process.send_signal(number)
+            eq(program.wait(), 9)
+            assert "got" in program.output()
+
+
+@test
+def run_seals_listeners_of_all_descendants():
+    """exec, a shell's child, a daemon whose parents are gone."""
+    port = free_port()
+    with kseal_run("sh", "-c", f"{helper('echo')} blocking {port} & wait") as program:
+        program.listening(port)
+        is_sealed(port)
+        os.killpg
+        run("pkill", "-f", f"echo blocking {port}")
+        program.wait()
+    port = free_port()
+    with kseal_run(helper("echo"), "daemon", str(port)) as program:
+        daemon = int(program.until(r"daemon (\d+)").group(1))
+        is_sealed(port)
+        # kseal stays as long as it does, and signals reach it.
+        assert program.process.poll() is None
+        program.process.send_signal(signal.SIGTERM)
+        eq(program.wait(), 0)       # of the program that was started
+        assert not os.path.exists(f"/proc/{daemon}")
+
+
+@test
+def run_seals_the_ports_named_and_no_others():
+    sealed, plain, other = free_port(), free_port(), free_port()
+    command = " & ".join(f"{helper('echo')} blocking {p}" for p in (sealed, plain, other))
+    with kseal_run("sh", "-c", f"{command} & wait",
+                   options=("--profile", "nonesuch", "--port", f"{sealed}=default",
+                            "--port", str(other))) as program:
+        for p in (sealed, plain, other):
+            program.listening(p)
+        is_sealed(sealed)
+        is_plain(plain)
+        eq(listeners_of(other)[0]["profile"], "nonesuch")
+        eq(listeners_of(sealed)[0]["profile"], "default")
+        eq(listeners_of(plain), [])
+        program.process.send_signal(signal.SIGTERM)
+        os.system(f"pkill -f 'echo blocking'")
+        program.wait()
+
+
+@test
+def run_works_for_the_32_bit_abi():
+    for way in ("direct", "socketcall"):
+        port = free_port()
+        probe = run(helper("listen32"), str(port), way, stdin=subprocess.DEVNULL, check=False)
+        if probe.stdout.strip() != "0":
+            raise Skip(f"this kernel has no 32-bit ABI: {probe.stdout.strip()!r}")
+        with kseal_run(helper("listen32"), str(port), way, stdin=subprocess.PIPE) as program:
+            program.until(r"^0$|\n0\n")
+            eq(listeners_of(port)[0]["profile"], "default")
+            program.process.stdin.close()
+            eq(program.wait(), 0)
+
+
+@test
+def run_works_without_privilege():
+    port = free_port()
+
+    def drop():
+        os.setgroups([])
+        os.setresgid(*[harness.UNPRIVILEGED] * 3)
+        os.setresuid(*[harness.UNPRIVILEGED] * 3)
+    with kseal_run(helper("echo"), "fork", str(port), options=("--profile", "user"),
+                   preexec_fn=drop) as program:
+        program.listening(port)
+        is_sealed(port)
+
+
+@test
+def run_seals_a_port_of_the_kernels_choice():
+    code = ("import socket, time; s = socket.socket(); s.listen(); "
+            "print('port', s.getsockname()[1], flush=True); c = s.accept()[0]; "
+            "c.sendall(c.recv(100)); time.sleep(0.2)")
+    with kseal_run(PYTHON, "-c", code) as program:
+        port = int(program.until(r"port (\d+)").group(1))
+        peer = client(port)
+        peer.send(b"unbound")
+        eq(peer.recv(), b"unbound")
+        program.wait()
+
+
+@test
+def run_leaves_other_sockets_alone():
+    code = r"""
+import os, socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind("\0kseal-e2e-%d" % os.getpid())
+s.listen()
+c = socket.socket(socket.AF_UNIX)
+c.connect(s.getsockname())
+pid = struct.unpack("3i", c.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+assert pid == os.getpid(), "SO_PEERCRED is not mine"
+for fd, want in ((os.open("/dev/null", 0), 88), (999, 9)):
+    try:
+        os.close(fd) if fd == 999 else None
+    except OSError:
+        pass
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.listen(fd, 1) == -1 and ctypes.get_errno() == want, ctypes.get_errno()
+# A client is no listener.
+out = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+out.sendall(b"plain"); assert out.recv(10) == b"plain"
+try:
+    socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+except OSError as e:
+    assert e.errno in (93, 92), e
+else:
+    raise AssertionError("MPTCP, which can't be sealed")
+print("fine")
+"""
+    sock = listener(sealed=False)
+
+    def echo():
+        conn = accept(sock)
+        conn.sendall(conn.recv(10))
+    thread = threading.Thread(target=echo)
+    thread.start()
+    with kseal_run(PYTHON, "-c", code, str(port_of(sock))) as program:
+        eq(program.wait(), 0, program.output())
+    thread.join()
+
+
+# Invariant 1: rather no listener than one that isn't sealed.
+@test
+def a_listener_that_cannot_be_sealed_does_not_listen():
+    import ctypes
+    port = free_port()
+    # A ULP that the module doesn't know is in the way.
+    code = f"""
+import socket
+s = socket.socket(); s.bind(("127.0.0.1", {port}))
+for i in range(2):
+    try: s.listen(); print("LISTENS")
+    except OSError as e: print("errno", e.errno)
+"""
+    with kseal_run(PYTHON, "-c", code, options=("--profile", "default")) as program:
+        program.wait()
+        assert "LISTENS" in program.output()
+    # The supervisor is gone: listen() fails.
+    code = f"""
+import os, signal, socket
+s = socket.socket(); s.bind(("127.0.0.1", {port}))
+os.kill(os.getppid(), signal.SIGKILL)
+try: s.listen(); print("LISTENS")
+except OSError as e: print("errno", e.errno)
+"""
+    with kseal_run(PYTHON, "-c", code) as program:
+        program.wait()
+        eventually(lambda: "errno" in program.output(), "listen() failed")
+        assert "LISTENS" not in program.output()
+    assert not is_listening(port)
+
+
+@test
+def sealed_listeners_outlive_the_supervisor():
+    port = free_port()
+    with kseal_run(helper("echo"), "blocking", str(port)) as program:
+        program.listening(port)
+        os.kill(program.pid, signal.SIGKILL)
+        program.wait()
+        is_sealed(port)
+
+
+@test
+def signals_during_listen_do_not_disturb_it():
+    code = r"""
+import os, signal, socket, threading, time
+count = [0]
+def tick(*_): count[0] += 1
+signal.signal(signal.SIGALRM, tick)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+for i in range(200):
+    s = socket.socket(); s.listen(); s.close()
+print("ticks", count[0])
+"""
+    with kseal_run(PYTHON, "-c", code) as program:
+        eq(program.wait(60), 0, program.output())
+
+
+@test
+def threads_that_listen_at_once_are_all_served():
+    code = r"""
+import socket, threading
+made = []
+def work():
+    for i in range(20):
+        s = socket.socket(); s.listen(); made.append(s)
+ts = [threading.Thread(target=work) for i in range(8)]
+[t.start() for t in ts]; [t.join() for t in ts]
+print("ports", *[s.getsockname()[1] for s in made], flush=True)
+input()
+"""
+    with kseal_run(PYTHON, "-c", code, stdin=subprocess.PIPE) as program:
+        ports = set(map(int, program.until(r"ports ([\d ]+)\n").group(1).split()))
+        sealed = {int(e["local"].rpartition(":")[2]) for e in status()["listeners"]}
+        eq(ports - sealed, set(), "ports that are not sealed")
+        eq(len(ports), 160)
+        program.process.stdin.close()
+        program.wait()
+
+
+@test
+def systemds_sockets_are_sealed_before_the_program_starts():
+    sock = listener(sealed=False)
+    port = port_of(sock)
+    code = r"""
+import os, socket
+assert os.environ["LISTEN_PID"] == str(os.getpid()), "LISTEN_PID"
+assert os.environ["LISTEN_FDS"] == "1"
+s = socket.socket(fileno=3)
+print("ready", flush=True)
+while True:
+    c = s.accept()[0]
+    while d := c.recv(65536): c.sendall(d)
+    c.close()
+"""
+    def third():
+        os.dup2(sock.fileno(), 3)
+    with Program("sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh", KSEAL, "run", "-v",
+                 PYTHON, "-c", code, preexec_fn=third, pass_fds=(3, sock.fileno())) as program:
+        program.until("ready")
+        sock.close()
+        is_sealed(port)
+
+
+def attached(mode, version):
+    port = free_port()
+    with Program(helper("echo"), mode, str(port)) as program:
+        program.listening(port)
+        time.sleep(0.2)         # in accept() by now
+        old = connect(port)
+        old.sendall(b"from before")
+        eq(old.recv(100), b"from before")
+        if mode in ("fork", "epoll", "epollet"):
+            kept = old
+        else:
+            old.close()         # this server serves one at a time
+            kept = None
+            time.sleep(0.2)
+        done = kseal("attach", str(program.pid), str(port))
+        eq(done.returncode, 0, done.stdout)
+        assert "sealed" in done.stdout, done.stdout
+        for _ in range(6):
+            talk(port, context(version), times=1)
+        is_sealed(port)
+        threads = [threading.Thread(target=talk, args=(port,)) for _ in range(6)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        if kept:
+            kept.sendall(b"as ever")
+            eq(kept.recv(100), b"as ever")
+            kept.close()
+        again = kseal("attach", str(program.pid), str(port))
+        eq(again.returncode, 0, again.stdout)
+        assert "already" in again.stdout, again.stdout
+        said = program.output().replace("listening\n", "")
+        # The program has noticed nothing: no EINTR, no error.
+        eq(re.findall(r"(?:accept|poll|epoll_wait): .*", said), [], "what the program noticed")
+
+
+for mode in ("blocking", "timed", "threads", "prefork", "poll", "epoll", "epollet", "fork"):
+    test(attached, args=(mode, "1.3"), timeout=90,
+         name=f"attach_seals_a_running_{mode}_server_unnoticed")
+
+
+@test
+def attach_does_not_lose_a_signal_or_a_stop():
+    """Attached again and again while signals arrive and the program is stopped."""
+    code = r"""
+import os, signal, socket, threading
+seen = [0]
+signal.signal(signal.SIGUSR1, lambda *_: seen.__setitem__(0, seen[0] + 1))
+s = socket.socket(); s.setsockopt(1, 2, 1); s.bind(("127.0.0.1", int(os.environ["PORT"]))); s.listen()
+threads = [threading.Thread(target=s.accept, daemon=True) for i in range(3)]
+[t.start() for t in threads]
+print("ready", flush=True)
+while True:
+    signal.pause()
+    print("seen", seen[0], flush=True)
+"""
+    port = free_port()
+    with Program(PYTHON, "-c", code, env=dict(os.environ, PORT=str(port))) as program:
+        program.until("ready")
+        for i in range(20):
+            os.kill(program.pid, signal.SIGUSR1)
+            eq(kseal("attach", str(program.pid), str(port)).returncode, 0)
+            program.until(f"seen {i + 1}\\b")
+        os.kill(program.pid, signal.SIGSTOP)
+
+        def state():
+            with open(f"/proc/{program.pid}/stat") as f:
+                return f.read().rpartition(")")[2].split()[0]
+        eventually(lambda: state() == "T", "it is stopped")
+        eq(kseal("attach", str(program.pid), str(port), timeout=30 * harness.SLOW).returncode, 0)
+        eventually(lambda: state() == "T", "it is still stopped")
+        os.kill(program.pid, signal.SIGCONT)
+        os.kill(program.pid, signal.SIGUSR1)
+        program.until("seen 21")
+
+
+@test
+def attach_says_what_is_wrong():
+    eq(kseal("attach", "999999999", "80").returncode, 1)
+    assert "no process" in kseal("attach", "999999999", "80").stdout
+    sock = listener(sealed=False)
+    free = free_port()
+    said = kseal("attach", str(os.getpid()), str(free))
+    eq(said.returncode, 1)
+    assert f":{port_of(sock)}" in said.stdout, said.stdout
+    sock.close()
+    said = kseal("attach", str(os.getpid()), str(free))
+    assert "no TCP port" in said.stdout, said.stdout
+    sock = listener()
+
+    def unprivileged():
+        os.setgroups([])
+        os.setresgid(*[65534] * 3)
+        os.setresuid(*[65534] * 3)
+        said = kseal("attach", str(os.getppid()), str(port_of(sock)))
+        eq(said.returncode, 1)
+        assert "permission" in said.stdout, said.stdout
+    Child(unprivileged).wait()
+
+
+@test
+def attach_changes_the_profile():
+    sock = listener()
+    eq(kseal("attach", str(os.getpid()), str(port_of(sock)), "web").returncode, 0)
+    eq(listeners_of(port_of(sock))[0]["profile"], "web")
+
+
+@test
+def attach_finds_all_listeners_of_the_port():
+    one = listener(sealed=False, SO_REUSEPORT=1)
+    two = listener(port=port_of(one), sealed=False, SO_REUSEPORT=1)
+    six = listener("", address="::1", port=port_of(one), sealed=False)
+    eq(kseal("attach", str(os.getpid()), str(port_of(one))).returncode, 0)
+    eq(len(listeners_of(port_of(one))), 3)
+    for s in (one, two, six):
+        s.close()
+
+
+@test
+def status_tells_what_there_is():
+    conn, peer = pair(context("1.3"), profile="web")
+    sock = listener("web", backlog=7)
+    port = port_of(sock)
+    raw = connect(port)
+    eventually(lambda: any(e["local"] == f"127.0.0.1:{port}" for e in status()["handshakes"]),
+               "the handshake is listed")
+    conn.sendall(b"x" * 1000)
+    eq(len(peer.read_exactly(1000)), 1000)
+    state = status()
+    eq(state["module"]["ulp_name"], "kseal")
+    assert re.fullmatch(r"\d+\.\d+\.\d+.*", state["module"]["version"]), state["module"]
+    eq({w["pid"] for w in state["workers"]}, {harness.agent.pid()})
+    [mine] = [e for e in state["listeners"] if e["local"] == f"127.0.0.1:{port}"]
+    eq((mine["profile"], mine["uid"], mine["gid"], mine["backlog"], mine["held"], mine["ready"]),
+       ("web", 0, 0, 7, 1, 0))
+    [pending] = [e for e in state["handshakes"] if e["local"] == f"127.0.0.1:{port}"]
+    eq(pending["peer"], "127.0.0.1:%d" % raw.getsockname()[1])
+    eq(pending["profile"], "web")
+    assert 0 < pending["timeout_ms"] <= 15000
+    [open_] = [e for e in state["sockets"] if e["peer"] == "127.0.0.1:%d" % peer.sock.getsockname()[1]]
+    eq((open_["role"], open_["tls_version"], open_["server_name"], open_["resumed"],
+        open_["tx_bytes"], open_["profile"]),
+       ("server", "TLS 1.3", harness.NAME, False, 1000, "web"))
+    assert open_["tls_cipher"].startswith("AES-"), open_
+    assert state["counters"]["KsealSealed"] > 0
+    text = run(KSEAL, "status").stdout
+    for word in ("module: kseal", "agent: pid", f"127.0.0.1:{port}", "web", "TLS 1.3",
+                 "KsealSealed"):
+        assert word in text, f"{word} is not in\n{text}"
+    raw.close()
+
+
+@test
+def status_says_so_when_there_is_no_agent():
+    harness.agent.stop()
+    try:
+        text = run(KSEAL, "status").stdout
+        assert "agent: none" in text, text
+    finally:
+        harness.agent.start()
+
+
+@test(timeout=90)
+def status_lists_many_sockets():
+    """More than a netlink message holds."""
+    sock = listener(backlog=300)
+    peers = [client(port_of(sock)) for _ in range(150)]
+    conns = [accept(sock) for _ in range(150)]
+    mine = [e for e in status()["sockets"] if e["local"] == "127.0.0.1:%d" % port_of(sock)]
+    eq(len(mine), 150)
+    eq(len({e["id"] for e in mine}), 150, "different ids")
+    for s in peers + conns:
+        s.close()
