@@ -83,8 +83,8 @@ static void say_unreadable(const char *path, int error, char *why, size_t size)
 }
 
 /* Read a whole file into memory that the caller wipes. */
-static int read_pem(const char *path, bool private, gnutls_datum_t *d,
-		    char *why, size_t size)
+static int read_pem(const char *path, gnutls_datum_t *d, mode_t *mode, char *why,
+		    size_t size)
 {
 	struct stat st;
 	ssize_t n = 0;
@@ -109,10 +109,7 @@ static int read_pem(const char *path, bool private, gnutls_datum_t *d,
 		snprintf(why, size, "%s: larger than 4 MiB: name a PEM file", path);
 		goto fail;
 	}
-	if (private && (st.st_mode & S_IROTH))
-		kseal_log(KSEAL_LOG_WARNING, "%s: every user can read this key: chmod o-r %s",
-			  path, path);
-
+	*mode = st.st_mode;
 	d->data = malloc(st.st_size + 1);
 	if (!d->data) {
 		snprintf(why, size, "%s: %s", path, strerror(ENOMEM));
@@ -179,9 +176,10 @@ static int check_dates(const char *path, gnutls_x509_crt_t crt, unsigned int ind
 static int load_certificates(const char *path, struct chain *chain, char *why, size_t size)
 {
 	gnutls_datum_t pem;
+	mode_t mode;
 	int ret;
 
-	if (read_pem(path, false, &pem, why, size) < 0)
+	if (read_pem(path, &pem, &mode, why, size) < 0)
 		return -1;
 	ret = gnutls_x509_crt_list_import2(&chain->list, &chain->count, &pem,
 					   GNUTLS_X509_FMT_PEM, 0);
@@ -250,9 +248,10 @@ static int check_chain(const char *path, const struct chain *chain, char *why, s
 static int load_key(const char *path, gnutls_x509_privkey_t *key, char *why, size_t size)
 {
 	gnutls_datum_t pem;
+	mode_t mode;
 	int ret;
 
-	if (read_pem(path, true, &pem, why, size) < 0)
+	if (read_pem(path, &pem, &mode, why, size) < 0)
 		return -1;
 	if (strstr((char *)pem.data, "BEGIN ENCRYPTED PRIVATE KEY") ||
 	    strstr((char *)pem.data, "Proc-Type: 4,ENCRYPTED")) {
@@ -267,10 +266,13 @@ static int load_key(const char *path, gnutls_x509_privkey_t *key, char *why, siz
 	free_secret(&pem);
 	if (ret < 0) {
 		snprintf(why, size,
-			 "%s: holds no usable private key: %s: name a PEM file with \"BEGIN PRIVATE KEY\"",
+			 "%s: holds no usable private key (%s): name a PEM file with \"BEGIN PRIVATE KEY\"",
 			 path, gnutls_strerror(ret));
 		goto fail;
 	}
+	if (mode & S_IROTH)
+		kseal_log(KSEAL_LOG_WARNING, "%s: every user can read this key: chmod o-r %s",
+			  path, path);
 	switch (gnutls_x509_privkey_get_pk_algorithm(*key)) {
 	case GNUTLS_PK_RSA:
 	case GNUTLS_PK_RSA_PSS:

@@ -8,14 +8,13 @@
  */
 #include <arpa/inet.h>
 #include <gnutls/crypto.h>
+#include <gnutls/x509-ext.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "identity.h"
 #include "log.h"
-
-#define NAME_MAX_BYTES	1024
 
 static int escape(char *to, size_t size, const unsigned char *from, size_t len)
 {
@@ -53,8 +52,8 @@ static int format_name(char *to, size_t size, unsigned int type,
 		kind = "URI";
 		break;
 	case GNUTLS_SAN_IPADDRESS:
-		if (!inet_ntop(len == 4 ? AF_INET : AF_INET6, value, text, sizeof(text)) ||
-		    (len != 4 && len != 16))
+		if ((len != 4 && len != 16) ||
+		    !inet_ntop(len == 4 ? AF_INET : AF_INET6, value, text, sizeof(text)))
 			return -1;
 		return snprintf(to, size, "IP:%s", text) < (int)size ? 0 : -1;
 	default:
@@ -65,37 +64,46 @@ static int format_name(char *to, size_t size, unsigned int type,
 	return snprintf(to, size, "%s:%s", kind, text) < (int)size ? 0 : -1;
 }
 
+static void add_name(struct kseal_identity *id, unsigned int type,
+		     const gnutls_datum_t *value, unsigned int *omitted)
+{
+	char name[KSEAL_IDENTITY_MAX];
+	size_t used = strlen(id->names), room = sizeof(id->names) - used;
+
+	if (format_name(name, sizeof(name), type, value->data, value->size) == 0 &&
+	    snprintf(id->names + used, room, "%s%s", used ? ", " : "", name) < (int)room)
+		return;
+	id->names[used] = '\0';
+	++*omitted;
+}
+
+/*
+ * From the extension itself: gnutls_x509_crt_get_subject_alt_name() ends a name at
+ * its first zero byte, and "good.test\0.evil.test" would be good.test.
+ */
 static void read_names(struct kseal_identity *id, gnutls_x509_crt_t crt)
 {
-	unsigned char value[NAME_MAX_BYTES];
-	char name[KSEAL_IDENTITY_MAX];
-	unsigned int type, omitted = 0;
-	size_t used = 0, len;
-	int ret;
+	unsigned int type, critical, omitted = 0;
+	gnutls_subject_alt_names_t names = NULL;
+	gnutls_datum_t ext, value;
 
-	for (unsigned int i = 0;; i++) {
-		len = sizeof(value);
-		ret = gnutls_x509_crt_get_subject_alt_name2(crt, i, value, &len, &type, NULL);
-		if (ret == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
-			break;
-		if (ret == GNUTLS_E_SHORT_MEMORY_BUFFER) {
-			omitted++;
-			continue;
-		}
-		if (ret < 0)
-			break;
-		if (format_name(name, sizeof(name), type, value, len) < 0 ||
-		    used + strlen(name) + 2 >= sizeof(id->names)) {
-			omitted++;
-			continue;
-		}
-		used += snprintf(id->names + used, sizeof(id->names) - used, "%s%s",
-				 used ? ", " : "", name);
+	if (gnutls_x509_crt_get_extension_by_oid2(crt, GNUTLS_X509EXT_OID_SAN, 0, &ext,
+						  &critical) < 0)
+		return;
+	if (gnutls_subject_alt_names_init(&names) < 0)
+		goto out;
+	if (gnutls_x509_ext_import_subject_alt_names(&ext, names, 0) == 0) {
+		for (unsigned int i = 0;
+		     gnutls_subject_alt_names_get(names, i, &type, &value, NULL) == 0; i++)
+			add_name(id, type, &value, &omitted);
 	}
+	gnutls_subject_alt_names_deinit(names);
 	if (omitted)
 		kseal_log(KSEAL_LOG_DEBUG,
 			  "%u names of a client certificate are not passed on: too long or of another kind",
 			  omitted);
+out:
+	gnutls_free(ext.data);
 }
 
 static void read_subject(struct kseal_identity *id, gnutls_x509_crt_t crt)

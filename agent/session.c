@@ -173,7 +173,7 @@ static int verify_peer(gnutls_session_t tls)
 	};
 	unsigned int status, count;
 	gnutls_datum_t text;
-	int ret;
+	int ret, len;
 
 	if (!gnutls_certificate_get_peers(tls, &count) || !count) {
 		if (s->profile->client_auth != KSEAL_CLIENT_AUTH_REQUIRE)
@@ -191,10 +191,15 @@ static int verify_peer(gnutls_session_t tls)
 	if (status) {
 		ret = gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509,
 								   &text, 0);
-		set_reason(s, EKEYREJECTED, "client certificate: %s",
-			   ret < 0 ? "not trusted" : (char *)text.data);
-		if (ret == 0)
+		if (ret == 0) {
+			/* the text ends in a blank */
+			for (len = text.size; len > 0 && text.data[len - 1] <= ' '; len--)
+				;
+			set_reason(s, EKEYREJECTED, "client certificate: %.*s", len, text.data);
 			gnutls_free(text.data);
+		} else {
+			set_reason(s, EKEYREJECTED, "client certificate: not trusted");
+		}
 		s->alert = alert_of(status);
 		return GNUTLS_E_CERTIFICATE_ERROR;
 	}

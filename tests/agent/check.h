@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Checks of the agent's unit tests: a failed one says so as a TAP comment and fails
+ * the test that runs. All test files include this.
+ */
+#ifndef KSEAL_TEST_CHECK_H
+#define KSEAL_TEST_CHECK_H
+
+#include <stdbool.h>
+
+extern bool test_failed;
+extern const char *test_directory;
+
+void complain(const char *file, int line, const char *condition, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+void run_test(const char *name, void (*test)(void));
+
+/* The macro's blank is the format where the caller gives none. */
+#define CHECK(cond, ...) do {						\
+	if (!(cond))							\
+		complain(__FILE__, __LINE__, #cond, " " __VA_ARGS__);	\
+} while (0)
+
+void test_records(void);
+void test_peers(void);
+void test_ends(void);
+void test_parts(void);
+
+#endif /* KSEAL_TEST_CHECK_H */

@@ -1,0 +1,210 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Configuration files, good and bad: every message must name the file, the line,
+what is wrong and what to do. Called by tests/agent/run with kseald and the
+directory of test certificates; speaks TAP."""
+
+import os
+import re
+import subprocess
+import sys
+
+kseald, certs = sys.argv[1:3]
+path = os.path.join(certs, "test.conf")
+count = failures = 0
+
+C = f'certificate = "{certs}/chain.pem"'
+K = f'key = "{certs}/server.key"'
+GOOD = f'profile "web" {{\n{C}\n{K}\n'
+
+
+def report(name, problem):
+    global count, failures
+    count += 1
+    if problem:
+        failures += 1
+        print(f"# {problem}")
+    print(f"{'not ' if problem else ''}ok {count} - {name}", flush=True)
+
+
+def check(text, *options):
+    if text is not None:
+        with open(path, "w") as f:
+            f.write(text)
+    p = subprocess.run([kseald, "-c", path, *(options or ["--check"])],
+                       capture_output=True, text=True, timeout=20)
+    return p.returncode, p.stdout, p.stderr
+
+
+def good(name, text, warning=None):
+    status, out, err = check(text)
+    problem = None
+    if status != 0 or "the configuration is good" not in out:
+        problem = f"status {status}: {out}{err}"
+    elif warning and not re.search(warning, err):
+        problem = f"no warning {warning!r}: {err!r}"
+    elif not warning and err:
+        problem = f"unexpected: {err!r}"
+    report(name, problem)
+
+
+def bad(name, text, line, pattern):
+    """PATTERN: what is wrong: what to do."""
+    status, _, err = check(text)
+    want = rf"^{re.escape(path)}:{line}: .*{pattern}" if line else \
+           rf"^{re.escape(path)}: .*{pattern}"
+    problem = None
+    if status != 78:
+        problem = f"status {status}, want 78: {err}"
+    elif not re.search(want, err, re.DOTALL):
+        problem = f"got {err!r}, want {want!r}"
+    report(name, problem)
+
+
+def in_profile(*lines):
+    """Line 4 is the first of LINES."""
+    return GOOD + "\n".join(lines) + "\n}\n"
+
+
+def files(cert="chain.pem", key="server.key", *lines):
+    """certificate on line 2, key on line 3"""
+    return (f'profile "web" {{\ncertificate = "{certs}/{cert}"\nkey = "{certs}/{key}"\n'
+            + "\n".join(lines) + "\n}\n")
+
+
+good("the least", in_profile())
+good("every option", f'''
+workers = 3   # threads
+log-level = "debug"
+/* a
+   comment */
+profile "web" {{
+	{C}   // the chain
+	{K}
+	client-ca = "{certs}/clients.pem"
+	client-auth = "request"
+	ports = {{ 443, 8443 }}
+	users = {{ "root", "33" }}
+	groups = {{ "root", 33 }}
+	timeout = 5
+	alpn = {{ "h2", "http/1.1" }}
+	versions = {{ "1.2", "1.3" }}
+}}
+profile internal.test_1-2 {{ {C} {K} versions = {{ "1.3" }} }}
+''')
+good("RSA", files("rsa.pem", "rsa.key"))
+good("a certificate that expires soon is a warning", files("soon.pem", "soon.key"),
+     r"soon\.pem: certificate 1 expires on .* renew it")
+good("a key that all can read is a warning", files("chain.pem", "open.key"),
+     r"open\.key: every user can read this key: chmod o-r")
+
+bad("unknown option", 'frobnicate = 1\n' + in_profile(), 1,
+    "no such option 'frobnicate'.*kseald.conf")
+bad("unknown option in a profile", in_profile('port = 443'), 4, "no such option 'port'")
+bad("lines are counted behind comments",
+    '# one\n// two\n/* three\n four */\n' + in_profile('oops = 1'), 8, "no such option 'oops'")
+bad("an option that is set twice", in_profile('timeout = 1', 'timeout = 2'), 5,
+    r"timeout is set a second time \(first on line 4\): remove one")
+bad("duplicate profile", in_profile() + in_profile(), 6,
+    "duplicate title 'web': every profile needs a name of its own")
+bad("a section that is not closed", GOOD, 1, 'never closed: add a "}"')
+bad("a quote that is not closed", 'log-level = "info\n' + in_profile().replace('"', "'"), 1,
+    "quote is never closed")
+bad("one brace too many", in_profile() + "}\n", 6, "unexpected closing brace: remove it")
+bad("a list where there is none", in_profile('timeout = { 1 }'), 4, "unexpected token")
+bad("no title", in_profile().replace(' "web"', ""), 1, "missing title .*: write profile")
+bad("no profile", "workers = 1\n", 1, "no profile: add profile")
+bad("empty file", "", 1, "no profile")
+bad("bad name of a profile", in_profile().replace("web", "we b"), 1, "use letters")
+bad("too long name of a profile", in_profile().replace("web", "w" * 64), 1, "1 to 63")
+
+bad("workers: negative", "workers = -1\n" + in_profile(), 1, "write 1 to 256, or 0")
+bad("workers: too many", "workers = 257\n" + in_profile(), 1, "workers is 257")
+bad("workers: no number", "workers = many\n" + in_profile(), 1, "'workers': write a whole number")
+bad("workers: huge", "workers = 99999999999999999999\n" + in_profile(), 1, "smaller number")
+bad("log-level", 'log-level = "loud"\n' + in_profile(), 1, '"loud": write "error"')
+bad("timeout: zero", in_profile("timeout = 0"), 4, "write 1 to 3600 seconds")
+bad("timeout: too long", in_profile("timeout = 3601"), 4, "write 1 to 3600 seconds")
+bad("timeout: text", in_profile('timeout = "10s"'), 4, "'timeout': write a whole number")
+bad("port 0", in_profile("ports = { 443, 0 }"), 4, "0 is no port: write 1 to 65535")
+bad("port 65536", in_profile("ports = {", "443,", "65536 }"), 6, "65536 is no port")
+bad("port https", in_profile('ports = { "https" }'), 4, "'ports': write a whole number")
+bad("unknown user", in_profile('users = { "root", "no-such-user" }'), 4,
+    'no user "no-such-user": create it')
+bad("user number out of range", in_profile('users = { "4294967295" }'), 4, "no user")
+bad("unknown group", in_profile('groups = { "no-such-group" }'), 4, 'no group "no-such-group"')
+bad("unknown version", in_profile('versions = { "1.3", "1.1" }'), 4,
+    'no TLS version "1.1" here: write "1.2" or "1.3"')
+bad("client-auth", in_profile('client-auth = "maybe"'), 4, '"maybe": write "off"')
+bad("client-auth without client-ca", in_profile('client-auth = "require"'), 4, "add client-ca")
+bad("client-ca without client-auth", in_profile(f'client-ca = "{certs}/clients.pem"'), 4,
+    'client-ca does nothing while client-auth is "off"')
+bad("empty value", in_profile('alpn = { "" }'), 4, "alpn is empty")
+bad("too long ALPN protocol", in_profile(f'alpn = {{ "{"x" * 32}" }}'), 4, "at most 31 bytes")
+bad("too many ALPN protocols", in_profile('alpn = { a, b, c, d, e, f, g, h, i }'), 4,
+    "more than 8 ALPN protocols")
+
+bad("no certificate", f'\nprofile "web" {{\n{K}\n}}\n', 2, 'no certificate: add certificate =')
+bad("no key", f'profile "web" {{\n{C}\n}}\n', 1, "no key: add key =")
+bad("certificate: no such file", files("missing.pem"), 2,
+    "missing.pem: No such file or directory: correct the path")
+bad("certificate: a directory", files("."), 2, "not a regular file")
+bad("certificate: empty file", files("empty.pem"), 2, "empty.pem: the file is empty")
+bad("certificate: not PEM", files("text.pem"), 2, "text.pem: holds no certificate: name a PEM")
+bad("certificate: a key", files("server.key"), 2, "server.key: holds no certificate")
+bad("certificate: broken", files("broken.pem"), 2, "broken.pem: cannot be parsed")
+bad("certificate: expired", files("expired.pem", "expired.key"), 2,
+    r"expired.pem: certificate 1 expired on .* UTC: renew it")
+bad("certificate: not yet valid", files("future.pem", "future.key"), 2, "not valid before")
+bad("certificate: wrong order", files("wrong-order.pem"), 2,
+    "certificate 1 was not issued by certificate 2: order the chain leaf first")
+bad("certificate: for clients", files("for-clients.pem", "for-clients.key"), 2, "lacks serverAuth")
+bad("certificate: no digitalSignature", files("only-encryption.pem", "only-encryption.key"), 2,
+    "lacks digitalSignature")
+bad("key: no such file", files("chain.pem", "missing.key"), 3, "missing.key: No such file")
+bad("key: not a key", files("chain.pem", "server.pem"), 3, "server.pem: holds no usable private key")
+bad("key: with passphrase", files("chain.pem", "encrypted.key"), 3, "passphrase: store it without")
+bad("key: of another certificate", files("chain.pem", "client.key"), 3,
+    "client.key: is not the key of the certificate in .*chain.pem: name the right pair")
+bad("client-ca: no such file", files("chain.pem", "server.key", 'client-auth = "require"',
+                                     'client-ca = "/nonexistent/ca.pem"'), 5, "No such file")
+bad("client-ca: not of a CA", files("chain.pem", "server.key", 'client-auth = "require"',
+                                    f'client-ca = "{certs}/client.pem"'), 5, "not of a CA")
+
+os.unlink(path)
+bad("no file", None, 0, "cannot be read: No such file or directory")
+bad("binary file", "workers = 1\n\0\n", 0, "binary data")
+
+# As another user: without root's right to read everything.
+if os.geteuid() == 0:
+    with open(path, "w") as f:
+        f.write(files("chain.pem", "unreadable.key"))
+    os.chmod(certs, 0o755)
+    os.chmod(path, 0o644)
+    p = subprocess.run([kseald, "-c", path, "-t"], capture_output=True, text=True, user=65534,
+                       group=65534, extra_groups=[])
+    report("a key that cannot be read says who must be able to",
+           None if p.returncode == 78 and re.search(
+               r":3: .*unreadable.key: Permission denied: let user nobody read it", p.stderr)
+           else f"{p.returncode} {p.stderr}")
+
+status, out, err = check(None, "--version")
+report("--version", None if status == 0 and re.match(r"kseald \d+\.\d+", out) else out + err)
+status, out, err = check(None, "--help")
+report("--help names every option", None if status == 0 and "--config" in out and
+       "--check" in out and "78 wrong configuration" in " ".join(out.split()) else out + err)
+status, out, err = check(None, "--frobnicate")
+report("an unknown option is wrong usage", None if status == 64 else f"{status} {err}")
+status, out, err = check(None, "surplus")
+report("an argument is wrong usage", None if status == 64 else f"{status} {err}")
+status, out, err = check('workers = 1\nbad\n', "-c", path)
+report("the daemon itself refuses a bad configuration",
+       None if status == 78 and f"kseald: error: {path}:" in err else f"{status} {err}")
+if not os.path.exists("/sys/module/kseal"):
+    status, out, err = check(in_profile(), "-c", path)
+    report("without kseal.ko it says what to do",
+           None if status == 69 and "kseal.ko is not loaded: modprobe kseal" in err
+           else f"{status} {err}")
+
+print(f"1..{count}")
+sys.exit(1 if failures else 0)
