@@ -82,7 +82,7 @@ EXPORT_SYMBOL_IF_KUNIT(kseal_cipher_find);
  * Not the drivers of crypto engines: one record at a time, waited for, is the
  * worst that can be asked of them.
  */
-static int key_alloc(struct kseal_key *key, const struct kseal_cipher *c)
+static int alloc_cipher(struct kseal_key *key, const struct kseal_cipher *c)
 {
 	int err;
 
@@ -141,7 +141,7 @@ int kseal_key_set(struct kseal_key *key, const struct kseal_key *other,
 				     sizeof(u.info),
 				     optlen - sizeof(u.info)))
 		goto out;
-	err = key_alloc(key, c);
+	err = alloc_cipher(key, c);
 	if (!err)
 		err = crypto_aead_setkey(key->tfm, u.bytes + c->key_off,
 					 c->key);
@@ -261,13 +261,13 @@ u64 kseal_key_left(const struct kseal_key *key)
 }
 EXPORT_SYMBOL_IF_KUNIT(kseal_key_left);
 
-static void key_seq_next(struct kseal_key *key)
+static void advance(struct kseal_key *key)
 {
 	if (!kseal_seq_next(&key->seq))
 		key->spent = true;
 }
 
-static int key_crypt(struct kseal_key *key, struct scatterlist *src,
+static int run_cipher(struct kseal_key *key, struct scatterlist *src,
 		     struct scatterlist *dst, unsigned int len, bool seal)
 {
 	DECLARE_CRYPTO_WAIT(wait);
@@ -309,11 +309,11 @@ int kseal_key_seal(struct kseal_key *key, u8 type, u8 *prefix,
 		put_unaligned_be64(key->explicit_nonce, nonce);
 	kseal_nonce_build(f, key->iv, key->seq, nonce, key->nonce);
 	kseal_aad_build(f, prefix, key->seq, payload, key->aad);
-	err = key_crypt(key, src, dst, payload + f->tail, true);
+	err = run_cipher(key, src, dst, payload + f->tail, true);
 	if (err)
 		return err;
 	key->explicit_nonce++;
-	key_seq_next(key);
+	advance(key);
 	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(kseal_key_seal);
@@ -343,7 +343,7 @@ int kseal_key_open(struct kseal_key *key, const u8 *prefix,
 	kseal_nonce_build(f, key->iv, key->seq, prefix + KSEAL_HEADER_LEN,
 			  key->nonce);
 	kseal_aad_build(f, prefix, key->seq, payload, key->aad);
-	return key_crypt(key, src, dst, payload + f->tail + f->tag, false);
+	return run_cipher(key, src, dst, payload + f->tail + f->tag, false);
 }
 EXPORT_SYMBOL_IF_KUNIT(kseal_key_open);
 
@@ -355,7 +355,7 @@ EXPORT_SYMBOL_IF_KUNIT(kseal_key_open);
  */
 void kseal_key_opened(struct kseal_key *key)
 {
-	key_seq_next(key);
+	advance(key);
 }
 EXPORT_SYMBOL_IF_KUNIT(kseal_key_opened);
 

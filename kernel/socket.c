@@ -153,8 +153,8 @@ static void gate_close(struct sock *sk, long timeout)
 	WRITE_ONCE(sk->sk_prot, base);
 	release_sock(sk);
 	if (ks) {
-		kseal_tx_release(sk);
 		kseal_rx_release(sk);
+		kseal_tx_release(sk);
 	}
 	base->close(sk, timeout);
 }
@@ -174,8 +174,8 @@ static void open_close(struct sock *sk, long timeout)
 	ks->state = KSEAL_DEAD;
 	WRITE_ONCE(sk->sk_prot, base);
 	release_sock(sk);
-	kseal_tx_release(sk);
 	kseal_rx_release(sk);
+	kseal_tx_release(sk);
 	base->close(sk, timeout);
 }
 

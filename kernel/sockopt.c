@@ -97,9 +97,14 @@ int kseal_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	struct kseal_sock *ks = kseal_get(sk);
 	int err;
 
-	if (level != SOL_TLS)
-		return ks->family->base->setsockopt(sk, level, optname, optval,
-						    optlen);
+	if (level != SOL_TLS) {
+		err = ks->family->base->setsockopt(sk, level, optname, optval,
+						   optlen);
+		if (!err && level == SOL_TCP &&
+		    (optname == TCP_CORK || optname == TCP_NODELAY))
+			kseal_tx_uncork(sk);
+		return err;
+	}
 	lock_sock(sk);
 	err = do_setsockopt(sk, optname, optval, optlen);
 	release_sock(sk);

@@ -18,7 +18,6 @@
  * is whole in any case.
  */
 #include <linux/bitmap.h>
-#include <linux/splice.h>
 #include <net/tcp.h>
 
 #include "alert.h"

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Opening what comes: one record at a time, from the head of the stream. Called
+ * by rx.c under the socket lock.
+ *
+ * A record is decrypted from TCP's receive queue straight into the application's
+ * buffer if it fits there, else into a buffer of its own (held) that later reads
+ * are served from. The type of a TLS 1.3 record shows only when it is open: if it
+ * turns out not to be application data, or to be padded, it is opened once more,
+ * into a buffer. Until it has been authenticated it stays in the stream.
+ */
+#include <linux/mm.h>
+#include <linux/uio.h>
+#include <net/tcp.h>
+
+#include "alert.h"
+#include "socket.h"
+#include "stats.h"
+#include "stream.h"
+#include "unseal.h"
+
+#define RX_SRC_SEGS	36	/* pieces of a record in TCP's queue, with the AAD */
+#define RX_DST_SEGS	20
+#define RX_DIRECT_MIN	1024	/* below, copying is cheaper than pinning pages */
+#define RX_LINEAR_MAX	2048
+#define RX_CONTROL_MAX	16	/* bytes of a control record that are looked at */
+
+/**
+ * struct kseal_rx_ring - work space for opening a record
+ * @src: AAD and ciphertext
+ * @dst: AAD and plaintext
+ * @pages: pinned pages of the application in @dst
+ * @prefix: header and explicit nonce
+ * @type: inner content type of a record that goes to the application directly
+ */
+struct kseal_rx_ring {
+	struct scatterlist src[RX_SRC_SEGS];
+	struct scatterlist dst[RX_DST_SEGS];
+	struct page *pages[RX_DST_SEGS];
+	u8 prefix[KSEAL_HEADER_LEN + 8];
+	u8 type;
+};
+
+static_assert(sizeof(struct kseal_rx_ring) <= 2048);
+
+/**
+ * kseal_unseal_init() - set up the work space
+ * @rx: incoming direction, about to be keyed
+ *
+ * Context: process, under the socket lock.
+ * Return: 0 or -ENOMEM.
+ */
+int kseal_unseal_init(struct kseal_rx *rx)
+{
+	if (!rx->ring)
+		rx->ring = kzalloc(sizeof(*rx->ring), GFP_KERNEL);
+	if (!rx->ring)
+		return -ENOMEM;
+	sg_init_table(rx->ring->src, RX_SRC_SEGS);
+	sg_init_table(rx->ring->dst, RX_DST_SEGS);
+	sg_unmark_end(&rx->ring->src[RX_SRC_SEGS - 1]);
+	sg_unmark_end(&rx->ring->dst[RX_DST_SEGS - 1]);
+	return 0;
+}
+
+/* Map the ciphertext of the record at the head of the stream. */
+static int rx_map_src(struct sock *sk, struct kseal_rx *rx,
+		      const struct kseal_header *h)
+{
+	unsigned int prefix = rx->key.format.prefix;
+	unsigned int total = KSEAL_HEADER_LEN + h->len;
+	struct scatterlist *src = rx->ring->src + 1;
+	int n;
+
+	n = kseal_stream_map(sk, prefix, total - prefix, src, RX_SRC_SEGS - 1);
+	if (n == -EMSGSIZE) {
+		/* In too many pieces: collect them. */
+		n = kseal_stream_drain(sk, total);
+		if (n >= 0)
+			n = kseal_stream_map(sk, prefix, total - prefix, src,
+					     RX_SRC_SEGS - 1);
+	}
+	return n;
+}
+
+static int rx_decrypt(struct kseal_rx *rx, const struct kseal_header *h,
+		      unsigned int nsrc, unsigned int ndst)
+{
+	struct kseal_rx_ring *ring = rx->ring;
+	int err;
+
+	sg_set_buf(&ring->src[0], rx->key.aad, rx->key.format.aad);
+	sg_set_buf(&ring->dst[0], rx->key.aad, rx->key.format.aad);
+	sg_mark_end(&ring->src[nsrc]);
+	sg_mark_end(&ring->dst[ndst]);
+	err = kseal_key_open(&rx->key, ring->prefix, ring->src, ring->dst,
+			     h->payload);
+	sg_unmark_end(&ring->src[nsrc]);
+	sg_unmark_end(&ring->dst[ndst]);
+	return err;
+}
+
+/*
+ * Open a record into the application's buffer. Returns 1 if that was right, 0 if
+ * it has to be opened into a buffer of ours, or an errno. In the latter two cases
+ * @msg is where it was.
+ */
+static int rx_open_direct(struct kseal_rx *rx, const struct kseal_header *h,
+			  struct msghdr *msg, unsigned int nsrc)
+{
+	bool pinned = iov_iter_extract_will_pin(&msg->msg_iter);
+	struct kseal_rx_ring *ring = rx->ring;
+	unsigned int left = h->payload, np = 0, n;
+	struct page **pages;
+	size_t off;
+	ssize_t got;
+	int err = 0;
+
+	while (left && np < RX_DST_SEGS - 2) {
+		pages = ring->pages + np;
+		got = iov_iter_extract_pages(&msg->msg_iter, &pages, left,
+					     RX_DST_SEGS - 2 - np, 0, &off);
+		if (got <= 0)
+			break;
+		for (left -= got; got; got -= n, off = 0, np++) {
+			n = min_t(size_t, got, PAGE_SIZE - off);
+			sg_set_page(&ring->dst[1 + np], ring->pages[np], n,
+				    off);
+		}
+	}
+	if (!left) {
+		n = np;
+		if (rx->key.format.tail)
+			sg_set_buf(&ring->dst[1 + n++], &ring->type, 1);
+		else
+			ring->type = h->type;
+		err = rx_decrypt(rx, h, nsrc, n);
+	}
+	if (pinned)
+		unpin_user_pages_dirty_lock(ring->pages, np, !left);
+	if (!left && !err && ring->type == TLS_RECORD_TYPE_DATA)
+		return 1;
+	iov_iter_revert(&msg->msg_iter, h->payload - left);
+	return err;
+}
+
+static struct sk_buff *rx_alloc(struct sock *sk, unsigned int len)
+{
+	struct sk_buff *skb;
+	int err;
+
+	if (len <= RX_LINEAR_MAX) {
+		skb = alloc_skb(len, sk->sk_allocation);
+		if (skb)
+			skb_put(skb, len);
+		return skb;
+	}
+	skb = alloc_skb_with_frags(0, len, PAGE_ALLOC_COSTLY_ORDER, &err,
+				   sk->sk_allocation);
+	if (skb) {
+		skb->data_len = len;
+		skb->len = len;
+	}
+	return skb;
+}
+
+/* RFC 8446 §5.4; -ENODATA if there is nothing but padding. */
+static int rx_inner_type(struct sk_buff *skb, u8 *type)
+{
+	unsigned int n, end = skb->len;
+	u8 buf[64];
+	int ret;
+
+	for (; end; end -= n) {
+		n = min_t(unsigned int, end, end == skb->len ? 1 : sizeof(buf));
+		if (skb_copy_bits(skb, end - n, buf, n))
+			return -EFAULT;
+		ret = kseal_inner_strip(buf, n, type);
+		if (ret >= 0)
+			return end - n + ret;
+	}
+	return -ENODATA;
+}
+
+/* Open a record into a buffer; an errno with no buffer on failure. */
+static int rx_open_skb(struct sock *sk, struct kseal_rx *rx,
+		       const struct kseal_header *h, unsigned int nsrc,
+		       struct sk_buff **result)
+{
+	unsigned int size = h->payload + rx->key.format.tail;
+	struct sk_buff *skb;
+	int n, err;
+
+	skb = rx_alloc(sk, size);
+	if (!skb)
+		return -ENOMEM;
+	n = size ? kseal_skb_map(skb, 0, size, rx->ring->dst + 1,
+				 RX_DST_SEGS - 1) : 0;
+	err = n < 0 ? n : rx_decrypt(rx, h, nsrc, n);
+	kseal_rx_cb(skb)->off = 0;
+	kseal_rx_cb(skb)->len = h->payload;
+	kseal_rx_cb(skb)->type = h->type;
+	if (!err && rx->key.format.tail) {
+		n = rx_inner_type(skb, &kseal_rx_cb(skb)->type);
+		if (n >= 0)
+			kseal_rx_cb(skb)->len = n;
+		else
+			err = n;
+	}
+	if (err) {
+		kfree_skb(skb);
+		return err;
+	}
+	*result = skb;
+	return 0;
+}
+
+static void rx_count(struct sock *sk, struct kseal_rx *rx, unsigned int bytes)
+{
+	rx->records++;
+	rx->bytes += bytes;
+	if (bytes)
+		rx->idle_records = 0;
+	kseal_stat_inc(sock_net(sk), KSEAL_STAT_RX_RECORDS);
+	kseal_stat_add(sock_net(sk), KSEAL_STAT_RX_BYTES, bytes);
+}
+
+/* A record is open: hold it, or act on it. */
+static void rx_dispatch(struct sock *sk, struct kseal_rx *rx,
+			struct sk_buff *skb)
+{
+	struct kseal_rx_cb *cb = kseal_rx_cb(skb);
+	unsigned int n = min_t(unsigned int, cb->len, RX_CONTROL_MAX);
+	u8 body[RX_CONTROL_MAX] = {};
+	bool data = cb->type == TLS_RECORD_TYPE_DATA;
+	bool ours;
+
+	rx_count(sk, rx, data ? cb->len : 0);
+	if (!data && skb_copy_bits(skb, 0, body, n)) {
+		kseal_stream_fail(sk, TLS_ALERT_DESC_INTERNAL_ERROR);
+		kfree_skb(skb);
+		return;
+	}
+	if (data)
+		ours = !cb->len;
+	else
+		ours = rx->sealed || (rx->key.hmac &&
+				      kseal_is_key_update(cb->type, body,
+							  cb->len));
+	if (ours) {
+		kseal_control_receive(sk, cb->type, body, cb->len);
+		consume_skb(skb);
+		return;
+	}
+	rx->held_bytes += cb->len;
+	__skb_queue_tail(&rx->held, skb);
+}
+
+/**
+ * kseal_unseal_next() - open the record at the head of the stream
+ * @sk: socket, keyed
+ * @rx: its incoming direction
+ * @msg: where application data may go directly; or NULL
+ * @room: bytes that @msg has room for
+ *
+ * Context: process, under the socket lock.
+ * Return: bytes put into @msg; 0 if something else has happened: see what is
+ * held, @err and @eof; -EAGAIN if there is no whole record; -ENOMEM.
+ */
+int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
+		      size_t room)
+{
+	struct sk_buff *skb = NULL;
+	struct kseal_header h;
+	int nsrc, err;
+
+	kseal_stream_scan(sk, 1);
+	if (!rx->scan_off) {
+		if (rx->scan_bad < 0)
+			return -EAGAIN;
+		kseal_stream_fail(sk, rx->scan_bad);
+		return 0;
+	}
+	err = kseal_stream_copy(sk, 0, rx->ring->prefix,
+				rx->key.format.prefix);
+	if (err || kseal_header_parse(&rx->key.format, rx->ring->prefix, &h)) {
+		kseal_stream_fail(sk, TLS_ALERT_DESC_INTERNAL_ERROR);
+		return 0;
+	}
+
+	nsrc = rx_map_src(sk, rx, &h);
+	err = nsrc;
+	if (err > 0 && msg && h.payload >= RX_DIRECT_MIN &&
+	    h.payload <= room && h.type == TLS_RECORD_TYPE_DATA) {
+		err = rx_open_direct(rx, &h, msg, nsrc);
+		if (err > 0) {
+			rx_count(sk, rx, h.payload);
+			kseal_key_opened(&rx->key);
+			kseal_stream_done(sk, &h);
+			return h.payload;
+		}
+	}
+	if (err >= 0)
+		err = rx_open_skb(sk, rx, &h, nsrc, &skb);
+	switch (err) {
+	case 0:
+		kseal_key_opened(&rx->key);
+		kseal_stream_done(sk, &h);
+		rx_dispatch(sk, rx, skb);
+		return 0;
+	case -ENOMEM:
+		return err;
+	case -EBADMSG:
+		kseal_stream_fail(sk, TLS_ALERT_DESC_BAD_RECORD_MAC);
+		return 0;
+	case -ENODATA:
+		kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
+		return 0;
+	default:
+		kseal_stream_fail(sk, TLS_ALERT_DESC_INTERNAL_ERROR);
+		return 0;
+	}
+}
