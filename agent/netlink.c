@@ -212,7 +212,7 @@ static int transact(struct kseal_netlink *nl, struct nl_msg *msg)
 	while (!nl->answered) {
 		ret = receive_some(nl);
 		/* Nothing more to read: the answer itself was dropped. */
-		if (ret < 0)
+		if (ret < 0 && !nl->answered)
 			return -EIO;
 	}
 	return nl->error;
