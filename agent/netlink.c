@@ -177,7 +177,8 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *err, void *data)
 	nl->answered = true;
 	nl->error = err->error;
 	read_extended_ack(nl, err);
-	return NL_STOP;
+	/* not NL_STOP: libnl would return the kernel's error as one of reading */
+	return NL_SKIP;
 }
 
 /*
