@@ -73,14 +73,20 @@ static int armed_connect_sock(struct socket *sock, struct sockaddr *addr,
 	return -EOPNOTSUPP;
 }
 
-/* Called by inet_shutdown() under the socket lock. */
-static void open_shutdown(struct sock *sk, int how)
+/*
+ * Not in struct proto: inet_shutdown() forbids TCP to take more before it calls
+ * that, and the open record and close_notify still have to go out.
+ */
+static int open_shutdown_sock(struct socket *sock, int how)
 {
-	struct kseal_sock *ks = kseal_get(sk);
+	struct sock *sk = sock->sk;
 
-	if (how & SEND_SHUTDOWN)
+	if (how == SHUT_WR || how == SHUT_RDWR) {
+		lock_sock(sk);
 		kseal_tx_shutdown(sk);
-	ks->family->base->shutdown(sk, how);
+		release_sock(sk);
+	}
+	return kseal_get(sk)->family->base_ops->shutdown(sock, how);
 }
 
 static struct kseal_family *kseal_family_by_af(const struct sock *sk)
@@ -210,7 +216,6 @@ static void kseal_family_build(struct kseal_family *f, struct proto *base,
 	f->open.ioctl		= kseal_ioctl;
 	f->open.connect		= refuse_connect;
 	f->open.disconnect	= open_disconnect;
-	f->open.shutdown	= open_shutdown;
 	f->open.setsockopt	= kseal_setsockopt;
 	f->open.getsockopt	= kseal_getsockopt;
 	f->open.close		= open_close;
@@ -224,6 +229,7 @@ static void kseal_family_build(struct kseal_family *f, struct proto *base,
 	f->open_ops.connect	= open_connect_sock;
 	f->open_ops.listen	= open_listen_sock;
 	f->open_ops.poll	= kseal_poll;
+	f->open_ops.shutdown	= open_shutdown_sock;
 	f->open_ops.splice_read	= kseal_splice_read;
 	f->open_ops.peek_len	= kseal_peek_len;
 	f->open_ops.set_rcvlowat = kseal_set_rcvlowat;
