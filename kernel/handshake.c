@@ -320,7 +320,6 @@ bool kseal_handshake_end(struct kseal_handshake *hs, enum kseal_verdict how)
 int kseal_handshake_seal(struct kseal_handshake *hs, struct kseal_peer *peer)
 {
 	struct kseal_sock *ks = kseal_get(hs->sk);
-	struct kseal_listener *l = hs->listener;
 	struct sock *sk = hs->sk;
 	bool boundary;
 	int err;
@@ -333,13 +332,10 @@ int kseal_handshake_seal(struct kseal_handshake *hs, struct kseal_peer *peer)
 		return err;
 	}
 
-	spin_lock_bh(&l->lock);
-	strscpy(peer->profile, l->profile);
-	spin_unlock_bh(&l->lock);
 	ks->peer = peer;
 	kseal_publish(sk);
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_SEALED);
-	if (!kseal_listener_ready(l, hs)) {
+	if (!kseal_listener_ready(hs->listener, hs)) {
 		lock_sock(sk);
 		sock_set_flag(sk, SOCK_LINGER);
 		WRITE_ONCE(sk->sk_lingertime, 0);

@@ -7,6 +7,7 @@
 #define _KSEAL_HANDSHAKE_H
 
 #include <linux/list.h>
+#include <linux/netlink.h>
 #include <linux/pid.h>
 #include <linux/refcount.h>
 #include <linux/workqueue.h>
@@ -36,24 +37,13 @@ struct kseal_worker {
 
 /**
  * struct kseal_peer - what the agent tells of a connection that it keyed
- * @server_name: SNI, or empty
- * @alpn: protocol, or empty
- * @subject: RFC 4514 name of the verified peer, or empty
- * @names: its subject alternative names, or empty
- * @fingerprint: SHA-256 of its certificate
- * @has_fingerprint: @fingerprint is set
- * @resumed: the session was resumed
- * @profile: the profile that served it
+ * @len: bytes in @attrs
+ * @attrs: netlink attributes, as the tools get them: the profile, and of
+ *	KSEAL_CMD_DONE's those that describe the connection and its peer
  */
 struct kseal_peer {
-	char server_name[KSEAL_NAME_MAX];
-	char alpn[KSEAL_ALPN_MAX];
-	char subject[KSEAL_IDENTITY_MAX];
-	char names[KSEAL_IDENTITY_MAX];
-	u8 fingerprint[KSEAL_FINGERPRINT_LEN];
-	bool has_fingerprint;
-	bool resumed;
-	char profile[KSEAL_PROFILE_MAX];
+	unsigned int len;
+	u8 attrs[] __aligned(NLA_ALIGNTO);
 };
 
 /**

@@ -67,15 +67,20 @@ static int put_addr(struct sk_buff *skb, int attr, const struct sock *sk,
 	}
 }
 
-static int put_owner(struct sk_buff *skb, struct kseal_listener *l,
-		     struct user_namespace *ns)
+static int put_profile(struct sk_buff *skb, struct kseal_listener *l)
 {
 	char profile[KSEAL_PROFILE_MAX];
 
 	spin_lock_bh(&l->lock);
 	memcpy(profile, l->profile, sizeof(profile));
 	spin_unlock_bh(&l->lock);
-	return nla_put_string(skb, KSEAL_A_PROFILE, profile) ?:
+	return nla_put_string(skb, KSEAL_A_PROFILE, profile);
+}
+
+static int put_owner(struct sk_buff *skb, struct kseal_listener *l,
+		     struct user_namespace *ns)
+{
+	return put_profile(skb, l) ?:
 	       nla_put_u32(skb, KSEAL_A_UID, from_kuid_munged(ns, l->uid)) ?:
 	       nla_put_u32(skb, KSEAL_A_GID, from_kgid_munged(ns, l->gid));
 }
@@ -193,30 +198,37 @@ err_return:
 	return err;
 }
 
-static struct kseal_peer *peer_from(struct genl_info *info)
+/* What is kept of a connection, from the listener and from the agent. */
+static struct kseal_peer *peer_from(struct genl_info *info,
+				    struct kseal_handshake *hs)
 {
-	struct kseal_peer *p = kzalloc(sizeof(*p), GFP_KERNEL);
-	struct nlattr **a = info->attrs;
+	static const u8 kept[] = {
+		KSEAL_A_SERVER_NAME, KSEAL_A_ALPN, KSEAL_A_RESUMED,
+		KSEAL_A_PEER_SUBJECT, KSEAL_A_PEER_NAMES,
+		KSEAL_A_PEER_FINGERPRINT,
+	};
+	struct kseal_peer *peer = NULL;
+	struct sk_buff *skb;
+	int i, err;
 
-	if (!p)
+	skb = alloc_skb(NLMSG_GOODSIZE, GFP_KERNEL);
+	if (!skb)
 		return NULL;
-	if (a[KSEAL_A_SERVER_NAME])
-		nla_strscpy(p->server_name, a[KSEAL_A_SERVER_NAME],
-			    sizeof(p->server_name));
-	if (a[KSEAL_A_ALPN])
-		nla_strscpy(p->alpn, a[KSEAL_A_ALPN], sizeof(p->alpn));
-	if (a[KSEAL_A_PEER_SUBJECT])
-		nla_strscpy(p->subject, a[KSEAL_A_PEER_SUBJECT],
-			    sizeof(p->subject));
-	if (a[KSEAL_A_PEER_NAMES])
-		nla_strscpy(p->names, a[KSEAL_A_PEER_NAMES], sizeof(p->names));
-	if (a[KSEAL_A_PEER_FINGERPRINT]) {
-		nla_memcpy(p->fingerprint, a[KSEAL_A_PEER_FINGERPRINT],
-			   sizeof(p->fingerprint));
-		p->has_fingerprint = true;
+	err = put_profile(skb, hs->listener);
+	for (i = 0; !err && i < ARRAY_SIZE(kept); i++) {
+		const struct nlattr *a = info->attrs[kept[i]];
+
+		if (a)
+			err = nla_put(skb, kept[i], nla_len(a), nla_data(a));
 	}
-	p->resumed = nla_get_flag(a[KSEAL_A_RESUMED]);
-	return p;
+	if (!err)
+		peer = kmalloc(struct_size(peer, attrs, skb->len), GFP_KERNEL);
+	if (peer) {
+		peer->len = skb->len;
+		memcpy(peer->attrs, skb->data, skb->len);
+	}
+	kfree_skb(skb);
+	return peer;
 }
 
 static int done_doit(struct sk_buff *skb, struct genl_info *info)
@@ -240,7 +252,7 @@ static int done_doit(struct sk_buff *skb, struct genl_info *info)
 		if (!kseal_handshake_end(hs, KSEAL_REFUSE))
 			err = -ENOENT;
 	} else {
-		peer = peer_from(info);
+		peer = peer_from(info, hs);
 		err = peer ? kseal_handshake_seal(hs, peer) : -ENOMEM;
 		if (err)
 			kfree(peer);
@@ -396,23 +408,6 @@ out:
 	return skb->len;
 }
 
-static int put_peer(struct sk_buff *skb, const struct kseal_peer *p)
-{
-	if (nla_put_string(skb, KSEAL_A_PROFILE, p->profile) ||
-	    (*p->server_name &&
-	     nla_put_string(skb, KSEAL_A_SERVER_NAME, p->server_name)) ||
-	    (*p->alpn && nla_put_string(skb, KSEAL_A_ALPN, p->alpn)) ||
-	    (p->resumed && nla_put_flag(skb, KSEAL_A_RESUMED)) ||
-	    (*p->subject &&
-	     nla_put_string(skb, KSEAL_A_PEER_SUBJECT, p->subject)) ||
-	    (*p->names && nla_put_string(skb, KSEAL_A_PEER_NAMES, p->names)) ||
-	    (p->has_fingerprint &&
-	     nla_put(skb, KSEAL_A_PEER_FINGERPRINT, sizeof(p->fingerprint),
-		     p->fingerprint)))
-		return -EMSGSIZE;
-	return 0;
-}
-
 static int put_socket(struct sk_buff *skb, struct kseal_sock *ks)
 {
 	struct tls_crypto_info info = {};
@@ -420,8 +415,9 @@ static int put_socket(struct sk_buff *skb, struct kseal_sock *ks)
 
 	if (ks->peer) {
 		role = KSEAL_ROLE_SERVER;
-		if (put_peer(skb, ks->peer))
+		if (skb_tailroom(skb) < ks->peer->len)
 			return -EMSGSIZE;
+		skb_put_data(skb, ks->peer->attrs, ks->peer->len);
 	}
 	if (kseal_tx_info(&ks->tx, &info) || kseal_rx_info(&ks->rx, &info)) {
 		if (nla_put_u16(skb, KSEAL_A_TLS_VERSION, info.version) ||

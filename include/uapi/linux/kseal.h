@@ -99,7 +99,7 @@
  * @KSEAL_CMD_REGISTER: the sender becomes a worker of its network namespace.
  * @KSEAL_CMD_READY: notification: a connection waits for its handshake.
  * @KSEAL_CMD_ACCEPT: take the oldest waiting connection. Reply: ID, FD, ROLE,
- *	PROFILE, SERVER_NAME (role client), LOCAL, PEER, TIMEOUT, UID, GID.
+ *	PROFILE, LOCAL, PEER, TIMEOUT, UID, GID.
  *	EAGAIN when none waits, ENOTCONN when the sender is not registered.
  * @KSEAL_CMD_DONE: ID, STATUS; with STATUS 0 also SERVER_NAME, ALPN, RESUMED,
  *	PEER_SUBJECT, PEER_NAMES, PEER_FINGERPRINT as known. EINVAL (with an
