@@ -210,10 +210,18 @@ static const struct kseal_session_ops session_ops = {
 	.done = on_done,
 };
 
+/*
+ * The client is told that it is the server's fault: an alert internal_error (RFC
+ * 8446 section 6.2), in the clear, as no keys exist yet.
+ */
 static void refuse(struct kseal_worker *w, const struct kseal_request *req, int status,
 		   const char *why)
 {
+	static const unsigned char alert[] = { 21, 3, 3, 0, 2, 2, 80 };
 	struct kseal_outcome *o = calloc(1, sizeof(*o));
+
+	if (send(req->fd, alert, sizeof(alert), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		kseal_log(KSEAL_LOG_DEBUG, "alert not sent: %s", strerror(errno));
 
 	/* Closing the proxy before DONE aborts the connection as well. */
 	if (o) {
