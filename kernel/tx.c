@@ -185,13 +185,15 @@ static void tx_schedule(struct kseal_tx *tx, unsigned long delay)
 static void ring_add(struct kseal_tx_ring *ring, struct page *page,
 		     unsigned int off, unsigned int len)
 {
-	struct bio_vec *last = &ring->bvec[ring->nr - 1];
+	if (ring->nr > ring->nr_sealed) {
+		struct bio_vec *last = &ring->bvec[ring->nr - 1];
 
-	if (ring->nr > ring->nr_sealed && last->bv_page == page &&
-	    last->bv_offset + last->bv_len == off) {
-		last->bv_len += len;
-		put_page(page);
-		return;
+		if (last->bv_page == page &&
+		    last->bv_offset + last->bv_len == off) {
+			last->bv_len += len;
+			put_page(page);
+			return;
+		}
 	}
 	bvec_set_page(&ring->bvec[ring->nr++], page, len, off);
 }
