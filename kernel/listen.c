@@ -163,7 +163,7 @@ struct kseal_listener *kseal_listener_alloc(struct sock *sk,
 	spin_lock_init(&l->lock);
 	INIT_LIST_HEAD(&l->held);
 	INIT_LIST_HEAD(&l->ready);
-	strscpy(l->profile, KSEAL_PROFILE_DEFAULT);
+	strscpy(l->profile, KSEAL_PROFILE_DEFAULT, sizeof(l->profile));
 	l->uid = SOCK_INODE(sk->sk_socket)->i_uid;
 	l->gid = SOCK_INODE(sk->sk_socket)->i_gid;
 	INIT_LIST_HEAD(&l->node);

@@ -453,41 +453,40 @@ static int socket_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
-static const struct genl_split_ops kseal_genl_ops[] = {
+static const struct genl_ops kseal_genl_ops[] = {
 	{
 		.cmd	= KSEAL_CMD_REGISTER,
 		.doit	= register_doit,
-		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+		.flags	= GENL_UNS_ADMIN_PERM,
 	}, {
 		.cmd	= KSEAL_CMD_ACCEPT,
 		.doit	= accept_doit,
-		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+		.flags	= GENL_UNS_ADMIN_PERM,
 	}, {
 		.cmd	= KSEAL_CMD_DONE,
 		.doit	= done_doit,
 		.policy	= done_policy,
 		.maxattr = KSEAL_A_MAX,
-		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+		.flags	= GENL_UNS_ADMIN_PERM,
 	}, {
 		.cmd	= KSEAL_CMD_MODULE_GET,
 		.doit	= module_doit,
-		.flags	= GENL_CMD_CAP_DO,
 	}, {
 		.cmd	= KSEAL_CMD_WORKER_GET,
 		.dumpit	= worker_dumpit,
-		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+		.flags	= GENL_UNS_ADMIN_PERM,
 	}, {
 		.cmd	= KSEAL_CMD_LISTENER_GET,
 		.dumpit	= listener_dumpit,
-		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+		.flags	= GENL_UNS_ADMIN_PERM,
 	}, {
 		.cmd	= KSEAL_CMD_HANDSHAKE_GET,
 		.dumpit	= handshake_dumpit,
-		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+		.flags	= GENL_UNS_ADMIN_PERM,
 	}, {
 		.cmd	= KSEAL_CMD_SOCKET_GET,
 		.dumpit	= socket_dumpit,
-		.flags	= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DUMP,
+		.flags	= GENL_UNS_ADMIN_PERM,
 	},
 };
 
@@ -497,8 +496,8 @@ static struct genl_family kseal_genl_family __ro_after_init = {
 	.module		= THIS_MODULE,
 	.netnsok	= true,
 	.parallel_ops	= true,
-	.split_ops	= kseal_genl_ops,
-	.n_split_ops	= ARRAY_SIZE(kseal_genl_ops),
+	.ops		= kseal_genl_ops,
+	.n_ops		= ARRAY_SIZE(kseal_genl_ops),
 	.resv_start_op	= __KSEAL_CMD_MAX,
 };
 
