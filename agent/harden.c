@@ -6,6 +6,7 @@
  * thread.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <stdint.h>
 #include <string.h>
@@ -95,14 +96,19 @@ void kseal_lock_memory(void)
 
 /**
  * kseal_raise_nofile() - as many handshakes at once as the hard limit allows
+ *
+ * Return: descriptors that this process may have open.
  */
-void kseal_raise_nofile(void)
+unsigned int kseal_raise_nofile(void)
 {
 	struct rlimit files;
+	rlim_t soft;
 
-	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur == files.rlim_max)
-		return;
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return 1024;
+	soft = files.rlim_cur;
 	files.rlim_cur = files.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
-		kseal_log(KSEAL_LOG_DEBUG, "RLIMIT_NOFILE: %s", strerror(errno));
+	if (setrlimit(RLIMIT_NOFILE, &files) == 0)
+		soft = files.rlim_max;
+	return soft < UINT_MAX ? soft : UINT_MAX;
 }

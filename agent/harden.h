@@ -9,6 +9,6 @@
 int kseal_drop_capabilities(void);
 void kseal_forbid_dumps(void);
 void kseal_lock_memory(void);
-void kseal_raise_nofile(void);
+unsigned int kseal_raise_nofile(void);
 
 #endif /* KSEALD_HARDEN_H */

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <argp.h>
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -29,6 +30,9 @@
 #ifndef KSEAL_VERSION
 #define KSEAL_VERSION "0.1.0"
 #endif
+
+/* Beside handshakes: a worker's own, the configuration's, the log's. */
+#define SPARE_FILES	(64 + 4 * KSEAL_WORKERS_MAX)
 
 const char *argp_program_version = "kseald " KSEAL_VERSION;
 
@@ -287,17 +291,23 @@ out:
 
 int main(int argc, char **argv)
 {
+	unsigned int files;
 	sigset_t signals;
 	int ret;
 
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	kseal_log_open();
 
+	/* The environment may have asked the library for a log with keys in it. */
+	gnutls_global_set_log_level(0);
+
 	/* Raising limits needs what is dropped next; threads inherit both. */
 	kseal_forbid_dumps();
 	if (!agent.check) {
 		kseal_lock_memory();
-		kseal_raise_nofile();
+		files = kseal_raise_nofile();
+		agent.shared.handshakes_max = files > 2 * SPARE_FILES ?
+					      files - SPARE_FILES : files / 2;
 	}
 	ret = kseal_drop_capabilities();
 	if (ret < 0) {

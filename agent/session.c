@@ -427,6 +427,15 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* In place of GnuTLS's own, which writes secrets to the file $SSLKEYLOGFILE. */
+static int keep_no_log(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
+{
+	(void)tls;
+	(void)label;
+	(void)secret;
+	return 0;
+}
+
 static int set_up_tls(struct kseal_session *s)
 {
 	int ret;
@@ -441,6 +450,7 @@ static int set_up_tls(struct kseal_session *s)
 	if (s->profile->client_auth != KSEAL_CLIENT_AUTH_OFF)
 		gnutls_session_set_verify_function(s->tls, verify_peer);
 	gnutls_handshake_set_secret_function(s->tls, keep_secret);
+	gnutls_session_set_keylog_function(s->tls, keep_no_log);
 	gnutls_transport_set_ptr(s->tls, s);
 	gnutls_transport_set_pull_function(s->tls, pull);
 	gnutls_transport_set_vec_push_function(s->tls, push);

@@ -28,6 +28,8 @@
 
 #define ACCEPT_BURST	16			/* then those in flight get a turn */
 #define RETRY_USEC	100000ULL		/* out of descriptors or memory */
+#define ACCURACY_USEC	10000ULL
+#define COMPLAIN_USEC	10000000ULL		/* at most so often */
 #define ADDRESS_MAX	64
 
 /**
@@ -41,7 +43,9 @@
  * @heartbeats: shared with main: counts up
  * @event: own event loop
  * @accepting: defer source, on while connections may wait
- * @retry: timer, on while accepting had to pause
+ * @paused: out of descriptors or memory: @retry will end it
+ * @complained: when it last said so
+ * @retry: timer
  * @heartbeat: timer
  * @jobs: handshakes in flight
  */
@@ -55,6 +59,8 @@ struct kseal_worker {
 	atomic_uint heartbeats;
 	sd_event *event;
 	sd_event_source *accepting;
+	bool paused;
+	uint64_t complained;
 	sd_event_source *retry;
 	sd_event_source *heartbeat;
 	struct job *jobs;
@@ -78,6 +84,7 @@ struct job {
 
 static void add_job(struct kseal_worker *w, struct job *job)
 {
+	atomic_fetch_add(&w->shared->handshakes, 1);
 	job->worker = w;
 	job->next = w->jobs;
 	if (w->jobs)
@@ -94,6 +101,7 @@ static void free_job(struct job *job)
 	if (job->next)
 		job->next->prev = job->prev;
 	kseal_session_free(job->session);
+	atomic_fetch_sub(&job->worker->shared->handshakes, 1);
 	free(job);
 }
 
@@ -188,6 +196,13 @@ static void conclude(struct kseal_worker *w, const struct kseal_request *req,
 	take_events(w);
 }
 
+static void resume_accepting(struct kseal_worker *w)
+{
+	w->paused = false;
+	sd_event_source_set_enabled(w->retry, SD_EVENT_OFF);
+	sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
+}
+
 static void on_done(struct kseal_session *session, void *data,
 		    struct kseal_outcome *outcome)
 {
@@ -199,10 +214,8 @@ static void on_done(struct kseal_session *session, void *data,
 	free_job(job);
 
 	/* A descriptor is free again. */
-	if (w->retry) {
-		w->retry = sd_event_source_disable_unref(w->retry);
-		sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
-	}
+	if (w->paused)
+		resume_accepting(w);
 }
 
 static const struct kseal_session_ops session_ops = {
@@ -288,21 +301,30 @@ static struct kseal_config *current_config(struct kseal_worker *w)
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct kseal_worker *w = data;
-
 	(void)source;
 	(void)usec;
-	w->retry = sd_event_source_disable_unref(w->retry);
-	sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
+	resume_accepting(data);
 	return 0;
 }
 
 static void pause_accepting(struct kseal_worker *w)
 {
+	w->paused = true;
 	sd_event_source_set_enabled(w->accepting, SD_EVENT_OFF);
-	if (!w->retry)
-		sd_event_add_time_relative(w->event, &w->retry, CLOCK_MONOTONIC, RETRY_USEC, 0,
-					   on_retry, w);
+	sd_event_source_set_time_relative(w->retry, RETRY_USEC);
+	sd_event_source_set_enabled(w->retry, SD_EVENT_ONESHOT);
+}
+
+static void complain(struct kseal_worker *w, int error)
+{
+	uint64_t now;
+
+	if (sd_event_now(w->event, CLOCK_MONOTONIC, &now) < 0 ||
+	    (w->complained && now - w->complained < COMPLAIN_USEC))
+		return;
+	w->complained = now;
+	kseal_log(KSEAL_LOG_WARNING, "connections wait, %u handshakes are in flight: %s",
+		  atomic_load(&w->shared->handshakes), strerror(-error));
 }
 
 static void accept_failed(struct kseal_worker *w, int error)
@@ -319,7 +341,7 @@ static void accept_failed(struct kseal_worker *w, int error)
 	case -ENFILE:
 	case -ENOMEM:
 	case -ENOBUFS:
-		kseal_log(KSEAL_LOG_DEBUG, "worker %u pauses: %s", w->index, strerror(-error));
+		complain(w, error);
 		pause_accepting(w);
 		break;
 	case -ENOENT:
@@ -343,7 +365,11 @@ static int on_accepting(sd_event_source *source, void *data)
 
 	(void)source;
 	for (int i = 0; i < ACCEPT_BURST; i++) {
-		ret = kseal_netlink_accept(w->nl, &req);
+		/* Descriptors are also needed to reload, and to tell systemd of it. */
+		if (atomic_load(&w->shared->handshakes) >= w->shared->handshakes_max)
+			ret = -EMFILE;
+		else
+			ret = kseal_netlink_accept(w->nl, &req);
 		if (ret < 0) {
 			accept_failed(w, ret);
 			break;
@@ -375,7 +401,11 @@ static void take_events(struct kseal_worker *w)
 		register_again(w);
 		events |= KSEAL_EVENT_READY;
 	}
-	if (events & KSEAL_EVENT_READY)
+	/*
+	 * Not while a pause lasts: an ACCEPT that fails makes the kernel tell another
+	 * worker, and two without descriptors would wake each other for ever.
+	 */
+	if (events & KSEAL_EVENT_READY && !w->paused)
 		sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
 }
 
@@ -422,18 +452,25 @@ static int set_up_loop(struct kseal_worker *w)
 	if (ret < 0)
 		return ret;
 
-	/*
-	 * On at first: connections may have waited before this worker existed.
-	 * Less urgent than the handshakes in flight, which hold memory.
-	 */
+	/* On at first: connections may have waited before this worker existed. */
 	ret = sd_event_add_defer(w->event, &w->accepting, on_accepting, w);
 	if (ret < 0)
 		return ret;
 	sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
+
+	/* Now, not when it is needed: a timer may take a descriptor. */
+	ret = sd_event_add_time_relative(w->event, &w->retry, CLOCK_MONOTONIC, 0, ACCURACY_USEC,
+					 on_retry, w);
+	if (ret < 0)
+		return ret;
+	sd_event_source_set_enabled(w->retry, SD_EVENT_OFF);
 	if (!w->heartbeat_usec)
 		return 0;
-	return sd_event_add_time_relative(w->event, &w->heartbeat, CLOCK_MONOTONIC, 0, 0,
-					  on_heartbeat, w);
+	ret = sd_event_add_time_relative(w->event, &w->heartbeat, CLOCK_MONOTONIC, 0, 0,
+					 on_heartbeat, w);
+	if (ret < 0)
+		return ret;
+	return sd_event_source_set_priority(w->heartbeat, SD_EVENT_PRIORITY_IMPORTANT);
 }
 
 static void *run(void *data)

@@ -19,11 +19,15 @@ struct kseal_worker;
  * @lock: guards @config
  * @config: current configuration; holds a reference
  * @failed: a worker could not go on
+ * @handshakes: in flight, of all workers
+ * @handshakes_max: then no more are taken; may be exceeded by a few
  */
 struct kseal_shared {
 	pthread_mutex_t lock;
 	struct kseal_config *config;
 	atomic_bool failed;
+	atomic_uint handshakes;
+	unsigned int handshakes_max;
 };
 
 struct kseal_worker *kseal_worker_start(struct kseal_shared *shared,
