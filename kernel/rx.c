@@ -81,7 +81,7 @@ static void rx_refresh(struct sock *sk, struct kseal_rx *rx)
 	if (!(rx->err || rx->eof || (first && !left) ||
 	      (first && kseal_rx_cb(first)->type != TLS_RECORD_TYPE_DATA))) {
 		kseal_stream_scan(sk, left);
-		ready = rx->scan_bad >= 0 || rx->scan_small ||
+		ready = rx->scan_bad >= 0 || rx->scan_alerts ||
 			(rx->scan_off && (rx->scan_plain >= left || pressure));
 	}
 	WRITE_ONCE(rx->ready, ready);

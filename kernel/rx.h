@@ -29,7 +29,7 @@ struct kseal_rx_ring;
  * @partial_len: its bytes; 0 if there is none
  * @scan_off: bytes of the whole records at the head of the stream
  * @scan_plain: bytes of plaintext in these, at most
- * @scan_small: how many of these may be alerts
+ * @scan_alerts: how many of these may be alerts
  * @scan_need: bytes of the stream that it takes to scan further
  * @scan_bad: the alert that what follows these deserves, or -1
  * @ready: a read would not have to wait; read without the lock by poll
@@ -56,7 +56,7 @@ struct kseal_rx {
 	unsigned int partial_len;
 	unsigned int scan_off;
 	unsigned int scan_plain;
-	unsigned int scan_small;
+	unsigned int scan_alerts;
 	unsigned int scan_need;
 	int scan_bad;
 	bool ready;

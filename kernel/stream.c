@@ -21,8 +21,15 @@
 #define PARTIAL_SIZE	(KSEAL_HEADER_LEN + 8 + KSEAL_MAX_PLAINTEXT + 1 + \
 			 KSEAL_TAG_MAX)
 
-/* In TLS 1.3 a record with no more may be an alert. */
 #define ALERT_LEN	2
+
+/* A read of any size should find out; in TLS 1.3 it shows only once opened. */
+static bool may_be_alert(const struct kseal_rx *rx,
+			 const struct kseal_header *h)
+{
+	return rx->key.format.version == TLS_1_3_VERSION ?
+	       h->payload == ALERT_LEN : h->type != TLS_RECORD_TYPE_DATA;
+}
 
 /* Bytes in TCP's queue; a FIN is none. */
 static unsigned int queue_len(const struct sock *sk)
@@ -293,8 +300,8 @@ void kseal_stream_done(struct sock *sk, const struct kseal_header *h)
 	rx->scan_off -= len;
 	rx->scan_need -= len;
 	rx->scan_plain -= h->payload;
-	if (h->payload <= ALERT_LEN)
-		rx->scan_small--;
+	if (may_be_alert(rx, h))
+		rx->scan_alerts--;
 	if (rx->partial) {
 		len -= rx->partial_len;
 		kfree(rx->partial);
@@ -348,7 +355,7 @@ void kseal_stream_scan(struct sock *sk, unsigned int want)
 		rx->scan_off = rx->scan_need;
 		rx->scan_need += KSEAL_HEADER_LEN;
 		rx->scan_plain += h.payload;
-		if (h.payload <= ALERT_LEN)
-			rx->scan_small++;
+		if (may_be_alert(rx, &h))
+			rx->scan_alerts++;
 	}
 }
