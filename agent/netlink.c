@@ -5,7 +5,7 @@
  *
  * Generic netlink handles a request inside sendmsg(), so its answer is in the
  * receive queue when sendmsg() returns, possibly behind notifications. So requests
- * are synchronous without ever blocking: send, then read until the acknowledgement
+ * are synchronous without ever blocking: send, then read until the acknowledgment
  * of this request's number. Notifications met on the way are kept as events.
  */
 #include <errno.h>
@@ -31,7 +31,7 @@
  * @family: of "kseal", changes when the module is loaded again
  * @events: KSEAL_EVENT_* not yet fetched
  * @seq: number of the request under way
- * @answered: its acknowledgement, or its error, has come
+ * @answered: its acknowledgment, or its error, has come
  * @error: 0 or a negative errno of the kernel
  * @message: what the kernel said beside the error
  * @request: where an ACCEPT answer goes
@@ -147,7 +147,7 @@ static int on_ack(struct nl_msg *msg, void *data)
 	return NL_OK;
 }
 
-/* The extended acknowledgement follows the (capped) request in the error. */
+/* The extended acknowledgment follows the (capped) request in the error. */
 static void read_extended_ack(struct kseal_netlink *nl, struct nlmsgerr *err)
 {
 	struct nlmsghdr *h = (struct nlmsghdr *)((char *)err - NLMSG_HDRLEN);
@@ -355,7 +355,7 @@ void kseal_netlink_receive(struct kseal_netlink *nl)
  * kseal_netlink_message() - the kernel's words on the last refused request
  * @nl: open
  *
- * Return: the extended acknowledgement, or an empty string.
+ * Return: the extended acknowledgment, or an empty string.
  */
 const char *kseal_netlink_message(const struct kseal_netlink *nl)
 {

@@ -24,6 +24,8 @@
 #include "credentials.h"
 #include "session.h"
 
+#define WITHDRAWN	"withdrawn by the kernel: deadline, or listener closed"
+
 /**
  * struct kseal_session - see the file's head
  * @fd: the proxy; closed with the session
@@ -245,7 +247,7 @@ static void explain_io(struct kseal_session *s)
 		set_reason(s, ECONNRESET, "the client left during the handshake");
 		break;
 	case ESHUTDOWN:
-		set_reason(s, ESHUTDOWN, "withdrawn by the kernel: deadline, or listener closed");
+		set_reason(s, ESHUTDOWN, WITHDRAWN);
 		break;
 	default:
 		set_reason(s, s->io_error, "%s", strerror(s->io_error));
@@ -367,7 +369,7 @@ static int seal(struct kseal_session *s)
 	ret = s->ops->install(s->fd, &keys, &step);
 	kseal_keys_wipe(&keys);
 	if (ret == -ESHUTDOWN)
-		return set_reason(s, ESHUTDOWN, "withdrawn by the kernel: deadline, or listener closed");
+		return set_reason(s, ESHUTDOWN, WITHDRAWN);
 	if (ret < 0)
 		return set_reason(s, -ret, "the kernel refuses %s: %s", step, strerror(-ret));
 	return 0;
