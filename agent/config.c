@@ -94,7 +94,7 @@ static void parse_error(cfg_t *cfg, const char *fmt, va_list ap)
 		{ "missing opening brace", "write profile \"NAME\" { ... }" },
 		{ "unexpected closing brace", "remove it, or open its section" },
 		{ "premature end of file", "finish the last option or section" },
-		{ "unexpected token", "write option = value, or option = { value, ... } for a list" },
+		{ "unexpected token", "write option = value, or option = { value, ... }" },
 		{ "missing equal sign", "write option = value" },
 	};
 	const char *advice = "see kseald.conf(5)";

@@ -365,7 +365,8 @@ static int seal(struct kseal_session *s)
 
 	ret = kseal_keys_extract(&keys, s->tls, &s->secrets);
 	if (ret < 0)
-		return set_reason(s, EOPNOTSUPP, "no keys for the kernel: %s", gnutls_strerror(ret));
+		return set_reason(s, EOPNOTSUPP, "no keys for the kernel: %s",
+				  gnutls_strerror(ret));
 	ret = s->ops->install(s->fd, &keys, &step);
 	kseal_keys_wipe(&keys);
 	if (ret == -ESHUTDOWN)
