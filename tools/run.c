@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -203,15 +204,38 @@ static void start(char **command, int channel, const sigset_t *mask, pid_t paren
 	_exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN);
 }
 
+/* The parent of a process, by its entry in /proc; -1 if that is none. */
+static pid_t parent_of(const char *entry)
+{
+	char path[sizeof("/proc//stat") + NAME_MAX], text[512] = "";
+	int parent = -1;
+	char *end;
+	FILE *file;
+
+	if (*entry < '0' || *entry > '9')
+		return -1;
+	snprintf(path, sizeof(path), "/proc/%s/stat", entry);
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	/* The name before it may hold anything: proc(5). */
+	if (fgets(text, sizeof(text), file)) {
+		end = strrchr(text, ')');
+		if (!end || sscanf(end, ") %*c %d", &parent) != 1)
+			parent = -1;
+	}
+	fclose(file);
+	return parent;
+}
+
 /*
  * Signals for COMMAND. Those of the terminal have reached it already: it is in
  * our process group. If it is gone, what it left behind has become our child.
  */
 static void forward(const struct signalfd_siginfo *info, pid_t child)
 {
-	char path[64];
-	FILE *file;
-	int pid;
+	struct dirent *entry;
+	DIR *dir;
 
 	if (info->ssi_code > 0 || info->ssi_pid == (uint32_t)getpid())
 		return;
@@ -219,13 +243,13 @@ static void forward(const struct signalfd_siginfo *info, pid_t child)
 		kill(child, info->ssi_signo);
 		return;
 	}
-	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	file = fopen(path, "re");
-	if (!file)
+	dir = opendir("/proc");
+	if (!dir)
 		return;
-	while (fscanf(file, "%d", &pid) == 1)
-		kill(pid, info->ssi_signo);
-	fclose(file);
+	while ((entry = readdir(dir)))
+		if (parent_of(entry->d_name) == getpid())
+			kill(atoi(entry->d_name), info->ssi_signo);
+	closedir(dir);
 }
 
 /* Buries the dead; sets @status and clears @child when COMMAND is among them. */

@@ -757,9 +757,13 @@ class Program:
         return self
 
     def stop(self, how=signal.SIGTERM):
-        if self.process.poll() is None:
-            self.process.send_signal(how)
-        return self.wait()
+        """Ends it, and by more of the same signal what `kseal run` waits for."""
+        def ended():
+            if self.process.poll() is None:
+                self.process.send_signal(how)
+            return self.process.poll() is not None
+        eventually(ended, "it ends")
+        return self.process.returncode
 
     def __enter__(self):
         return self

@@ -146,11 +146,12 @@ def poll_and_select_agree_with_accept():
     poll = select.poll()
     poll.register(sock, select.POLLIN | select.POLLOUT | select.POLLRDNORM)
     eq(poll.poll(100), [])
-    client(port_of(sock))
+    peer = client(port_of(sock))
     [(_, events)] = poll.poll(20000 * harness.SLOW)
     eq(events, select.POLLIN | select.POLLRDNORM)
-    accept(sock)
+    accept(sock).close()
     eq(poll.poll(100), [])
+    peer.close()
 
 
 @test
@@ -173,11 +174,12 @@ def accept_tells_the_peers_address_and_takes_flags():
 def accepted_sockets_inherit_the_listeners_options():
     sock = listener(TCP_NODELAY=1, SO_KEEPALIVE=1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 100000)
-    client(port_of(sock))
+    peer = client(port_of(sock))
     conn = accept(sock)
     eq(conn.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), 1)
     eq(conn.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1)
     eq(conn.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF), 200000)
+    peer.close()
 
 
 @test
@@ -200,8 +202,9 @@ def two_listeners_on_one_port_both_serve():
         # One goes: the other still serves everybody.
         two.close()
         for _ in range(10):
-            client(port_of(one))
+            peer = client(port_of(one))
             accept(one).close()
+            peer.close()
 
 
 @test
@@ -319,15 +322,14 @@ def fast_open_data_is_never_read_unsealed():
         sock = listener(TCP_FASTOPEN=16)
         for data in (b"GET / HTTP/1.0\r\n\r\n", Tls(None).hello()):
             raw = socket.socket()
-            raw.settimeout(20 * harness.SLOW)
             raw.sendto(data, TFO, ("127.0.0.1", port_of(sock)))
             accepts_nothing(sock, 0.2)
             raw.close()
         # A ClientHello in the SYN begins a good handshake.
         raw = socket.socket()
-        raw.settimeout(20 * harness.SLOW)
         peer = Tls(raw)
         raw.sendto(peer.hello(), TFO, ("127.0.0.1", port_of(sock)))
+        raw.settimeout(20 * harness.SLOW)
         peer.handshake()
         conn = accept(sock)
         peer.send(b"fast")
@@ -338,8 +340,10 @@ def fast_open_data_is_never_read_unsealed():
 @test
 def a_connection_outlives_its_listener_and_shares_nothing_with_it():
     sock = listener()
-    peers = [client(port_of(sock)) for _ in range(3)]
-    conns = [accept(sock) for _ in range(3)]
+    peers, conns = [], []
+    for _ in range(3):
+        peers.append(client(port_of(sock)))
+        conns.append(accept(sock))
     with raises(errno.EINVAL):
         conns[0].setsockopt(harness.SOL_TLS, harness.KSEAL_PROFILE, b"default")
     conns[0].close()
@@ -377,6 +381,8 @@ def a_sealed_connection_and_listener_cross_a_unix_socket():
 
     def child():
         left.close()
+        conn.close()
+        sock.close()
         _, fds, _, _ = socket.recv_fds(right, 10, 2)
         got, more = (socket.socket(fileno=fd) for fd in fds)
         got.setblocking(True)
@@ -454,9 +460,10 @@ def many_threads_in_accept_each_get_their_own_connection():
     threads = [threading.Thread(target=take) for _ in range(8)]
     for t in threads:
         t.start()
+    peers = []
     for i in range(40):
-        peer = client(port_of(sock))
-        peer.send(b"%d" % i)
+        peers.append(client(port_of(sock)))
+        peers[-1].send(b"%d" % i)
     for t in threads:
         t.join()
     eq(sorted(map(int, got)), list(range(40)))
