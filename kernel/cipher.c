@@ -268,7 +268,7 @@ static void advance(struct kseal_key *key)
 }
 
 static int run_cipher(struct kseal_key *key, struct scatterlist *src,
-		     struct scatterlist *dst, unsigned int len, bool seal)
+		      struct scatterlist *dst, unsigned int len, bool seal)
 {
 	DECLARE_CRYPTO_WAIT(wait);
 
