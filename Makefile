@@ -26,6 +26,7 @@ UNITDIR	?= $(PREFIX)/lib/systemd/system
 
 CC	?= gcc
 CFLAGS	?= -O2 -g
+STRIP	?= strip
 BUILD	?= build/user
 
 USER_CFLAGS	= -std=gnu11 -Wall -Wextra $(if $(WERROR),-Werror) -Iinclude/uapi -pthread \
@@ -140,6 +141,7 @@ install: install-user install-module
 
 install-module: module
 	install -D -m 644 $(MODDIR)/kseal.ko $(DESTDIR)/lib/modules/$(KRELEASE)/updates/kseal.ko
+	$(STRIP) --strip-debug $(DESTDIR)/lib/modules/$(KRELEASE)/updates/kseal.ko
 	$(if $(DESTDIR),,depmod -a $(KRELEASE))
 
 install-user: user
