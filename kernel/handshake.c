@@ -250,13 +250,13 @@ static bool begin_end(struct kseal_handshake *hs, bool *boundary)
 static void drain(struct kseal_handshake *hs)
 {
 	struct proto *base = hs->listener->family->base;
-	int i, addr_len;
+	int i;
 
 	for (i = 0; i < MAX_DRAIN; i++) {
 		struct msghdr msg = {};
 
-		if (base->recvmsg(hs->sk, &msg, INT_MAX / 2,
-				  MSG_DONTWAIT | MSG_TRUNC, &addr_len) <= 0)
+		if (kseal_base_recvmsg(base, hs->sk, &msg, INT_MAX / 2,
+				       MSG_DONTWAIT | MSG_TRUNC) <= 0)
 			break;
 	}
 }

@@ -130,7 +130,8 @@ static void listener_work(struct work_struct *work)
 		kseal_listener_flush(l);	/* shut down */
 	while (room(l, sk)) {
 		struct proto_accept_arg arg = { .flags = O_NONBLOCK };
-		struct sock *child = l->family->base->accept(sk, &arg);
+		struct sock *child = kseal_base_accept(l->family->base,
+						       sk, &arg);
 
 		if (!child)
 			break;
@@ -389,7 +390,7 @@ int kseal_accept_sock(struct socket *sock, struct socket *newsock,
 	struct kseal_sock *ks = kseal_get(sock->sk);
 	int err;
 
-	err = ks->family->base_ops->accept(sock, newsock, arg);
+	err = kseal_base_accept_sock(ks->family->base_ops, sock, newsock, arg);
 	if (!err)
 		WRITE_ONCE(newsock->ops, &ks->family->open_ops);
 	return err;

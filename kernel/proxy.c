@@ -165,7 +165,7 @@ static int proxy_pull(struct kseal_proxy *proxy, u8 *buf, int len, int flags)
 	struct kvec vec = { .iov_base = buf };
 	struct kseal_handshake *hs = proxy->hs;
 	struct msghdr msg = {};
-	int n, addr_len;
+	int n;
 
 	if (!hs)
 		return -ESHUTDOWN;
@@ -178,9 +178,8 @@ static int proxy_pull(struct kseal_proxy *proxy, u8 *buf, int len, int flags)
 		      min_t(unsigned int, len,
 			    KSEAL_HEADER_LEN - proxy->header_len);
 	iov_iter_kvec(&msg.msg_iter, ITER_DEST, &vec, 1, vec.iov_len);
-	n = hs->listener->family->base->recvmsg(hs->sk, &msg, vec.iov_len,
-						MSG_DONTWAIT | flags,
-						&addr_len);
+	n = kseal_base_recvmsg(hs->listener->family->base, hs->sk, &msg,
+			       vec.iov_len, MSG_DONTWAIT | flags);
 	if (n > 0 && !(flags & MSG_PEEK)) {
 		hs->touched = true;
 		proxy_advance(proxy, buf, n);

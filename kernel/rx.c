@@ -403,7 +403,6 @@ static int rx_recvmsg(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
  * @msg: where to
  * @len: bytes wanted
  * @flags: MSG_*
- * @addr_len: unused, as with TCP
  *
  * See alert.c for how a sealed stream ends.
  *
@@ -412,14 +411,14 @@ static int rx_recvmsg(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
  * mode -EIO for a record that is not application data if @msg has no room for a
  * control message that says so.
  */
-int kseal_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
-		  int *addr_len)
+int kseal_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 	int ret;
 
 	if (flags & MSG_ERRQUEUE || !kseal_rx_keyed(&ks->rx))
-		return ks->family->base->recvmsg(sk, msg, len, flags, addr_len);
+		return kseal_base_recvmsg(ks->family->base, sk, msg, len,
+					  flags);
 	if (sk_can_busy_loop(sk) &&
 	    skb_queue_empty_lockless(&sk->sk_receive_queue) &&
 	    sk->sk_state == TCP_ESTABLISHED)
@@ -612,7 +611,7 @@ int kseal_ioctl(struct sock *sk, int cmd, int *karg)
 	struct kseal_sock *ks = kseal_get(sk);
 
 	if (cmd != SIOCINQ || !kseal_rx_keyed(&ks->rx))
-		return ks->family->base->ioctl(sk, cmd, karg);
+		return kseal_base_ioctl(ks->family->base, sk, cmd, karg);
 	lock_sock(sk);
 	*karg = rx_inq(sk, &ks->rx);
 	release_sock(sk);

@@ -79,8 +79,7 @@ int kseal_rx_set_secret(struct sock *sk, sockptr_t optval,
 bool kseal_rx_keyed(const struct kseal_rx *rx);
 bool kseal_rx_info(const struct kseal_rx *rx, struct tls_crypto_info *info);
 void kseal_rx_open(struct sock *sk);
-int kseal_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags,
-		  int *addr_len);
+int kseal_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags);
 ssize_t kseal_splice_read(struct socket *sock, loff_t *ppos,
 			  struct pipe_inode_info *pipe, size_t len,
 			  unsigned int flags);

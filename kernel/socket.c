@@ -33,8 +33,18 @@ static int gate_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 	return -ENOTCONN;
 }
 
-static int gate_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
-			int flags, int *addr_len)
+/**
+ * kseal_gate_recvmsg() - recvmsg() of a socket that is HELD or DEAD
+ * @sk: socket
+ * @msg: unused
+ * @len: unused
+ * @flags: unused
+ *
+ * Context: any.
+ * Return: -ENOTCONN.
+ */
+int kseal_gate_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
+		       int flags)
 {
 	return -ENOTCONN;
 }
@@ -43,7 +53,8 @@ static void gate_splice_eof(struct socket *sock)
 {
 }
 
-static int refuse_connect(struct sock *sk, struct sockaddr *addr, int len)
+static int refuse_connect(struct sock *sk, struct sockaddr_unsized *addr,
+			  int len)
 {
 	return -EOPNOTSUPP;
 }
@@ -54,8 +65,8 @@ static int open_disconnect(struct sock *sk, int flags)
 }
 
 /* Without touching socket.state, which inet_stream_connect() would. */
-static int open_connect_sock(struct socket *sock, struct sockaddr *addr,
-			     int len, int flags)
+static int open_connect_sock(struct socket *sock,
+			     struct sockaddr_unsized *addr, int len, int flags)
 {
 	if (len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC)
 		return -EOPNOTSUPP;
@@ -67,8 +78,8 @@ static int open_listen_sock(struct socket *sock, int backlog)
 	return -EINVAL;
 }
 
-static int armed_connect_sock(struct socket *sock, struct sockaddr *addr,
-			      int len, int flags)
+static int armed_connect_sock(struct socket *sock,
+			      struct sockaddr_unsized *addr, int len, int flags)
 {
 	return -EOPNOTSUPP;
 }
@@ -193,13 +204,14 @@ static void kseal_family_build(struct kseal_family *f, struct proto *base,
 
 	f->gate = *base;
 	f->gate.sendmsg		= gate_sendmsg;
-	f->gate.recvmsg		= gate_recvmsg;
+	f->gate.recvmsg		= kseal_proto_gate_recvmsg;
 	f->gate.splice_eof	= gate_splice_eof;
 	f->gate.connect		= refuse_connect;
 	f->gate.close		= gate_close;
+	kseal_proto_set_gate(&f->gate);
 
 	f->listen = *base;
-	f->listen.accept	= kseal_accept;
+	f->listen.accept	= kseal_proto_accept;
 	f->listen.sendmsg	= gate_sendmsg;
 	f->listen.splice_eof	= gate_splice_eof;
 	f->listen.connect	= refuse_connect;
@@ -207,21 +219,23 @@ static void kseal_family_build(struct kseal_family *f, struct proto *base,
 	f->listen.setsockopt	= kseal_setsockopt;
 	f->listen.getsockopt	= kseal_getsockopt;
 	f->listen.close		= armed_close;
+	kseal_proto_set_gate(&f->listen);
 
 	f->open = *base;
 	f->open.sendmsg		= kseal_sendmsg;
-	f->open.recvmsg		= kseal_recvmsg;
+	f->open.recvmsg		= kseal_proto_recvmsg;
 	f->open.splice_eof	= kseal_splice_eof;
 	f->open.sock_is_readable = kseal_sock_is_readable;
-	f->open.ioctl		= kseal_ioctl;
+	f->open.ioctl		= kseal_proto_ioctl;
 	f->open.connect		= refuse_connect;
 	f->open.disconnect	= open_disconnect;
 	f->open.setsockopt	= kseal_setsockopt;
 	f->open.getsockopt	= kseal_getsockopt;
 	f->open.close		= open_close;
+	kseal_proto_set_open(&f->open);
 
 	f->listen_ops = *ops;
-	f->listen_ops.accept	= kseal_accept_sock;
+	f->listen_ops.accept	= kseal_ops_accept;
 	f->listen_ops.poll	= kseal_listen_poll;
 	f->listen_ops.connect	= armed_connect_sock;
 
@@ -237,6 +251,7 @@ static void kseal_family_build(struct kseal_family *f, struct proto *base,
 	f->open_ops.read_sock	= NULL;
 	f->open_ops.read_skb	= NULL;
 	f->open_ops.sendmsg_locked = NULL;
+	kseal_ops_set_open(&f->open_ops);
 }
 
 /*

@@ -108,6 +108,8 @@ static inline struct kseal_sock *kseal_get(const struct sock *sk)
 
 extern struct tcp_ulp_ops kseal_ulp_ops;
 
+int kseal_gate_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
+		       int flags);
 int kseal_hold(struct sock *sk, struct kseal_family *f,
 	       struct socket *sock);
 int kseal_seal(struct sock *sk, struct socket *sock);

@@ -533,7 +533,7 @@ static int tx_push(struct sock *sk, struct kseal_tx *tx, int flags)
 		      ring->sealed);
 	WRITE_ONCE(sk->sk_sndbuf, TX_SNDBUF_OPEN);
 	WRITE_ONCE(tp->notsent_lowat, U32_MAX);
-	n = tcp_sendmsg_locked(sk, &msg, ring->sealed);
+	n = kseal_tcp_sendmsg_locked(sk, &msg, ring->sealed);
 	WRITE_ONCE(tp->notsent_lowat, lowat);
 	/* TCP may have made it smaller meanwhile, under memory pressure. */
 	WRITE_ONCE(sk->sk_sndbuf, min(sk->sk_sndbuf, sndbuf));

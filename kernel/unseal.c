@@ -137,7 +137,7 @@ static int rx_open_direct(struct kseal_rx *rx, const struct kseal_header *h,
 		err = rx_decrypt(rx, h, nsrc, n);
 	}
 	if (pinned)
-		unpin_user_pages_dirty_lock(ring->pages, np, !left);
+		kseal_unpin_pages(ring->pages, np, !left);
 	if (!left && !err && ring->type == TLS_RECORD_TYPE_DATA)
 		return 1;
 	iov_iter_revert(&msg->msg_iter, h->payload - left);
