@@ -48,6 +48,7 @@ enum kseal_state {
  * @hooked: @saved is in use
  * @peer: what the agent told about the connection; constant once SEALED
  * @node: in kseal_net.sockets, guarded by its lock
+ * @rcu: frees it
  */
 struct kseal_sock {
 	struct tls_context tls;

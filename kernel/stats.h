@@ -49,6 +49,7 @@ enum kseal_stat {
 	KSEAL_STAT_RX_ALERTS,
 	KSEAL_STAT_TRUNCATED,
 	KSEAL_STAT_TX_LIMIT,
+	/* private: */
 	KSEAL_STAT_COUNT
 };
 

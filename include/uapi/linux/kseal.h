@@ -118,7 +118,9 @@
  *	TX_REKEYS, RX_REKEYS.
  */
 enum kseal_cmd {
+	/* private: */
 	KSEAL_CMD_UNSPEC,
+	/* public: */
 	KSEAL_CMD_REGISTER,
 	KSEAL_CMD_READY,
 	KSEAL_CMD_ACCEPT,
@@ -128,6 +130,7 @@ enum kseal_cmd {
 	KSEAL_CMD_LISTENER_GET,
 	KSEAL_CMD_HANDSHAKE_GET,
 	KSEAL_CMD_SOCKET_GET,
+	/* private: */
 	__KSEAL_CMD_MAX
 };
 
@@ -171,7 +174,9 @@ enum kseal_cmd {
  * @KSEAL_A_RX_REKEYS: u64, KeyUpdates received
  */
 enum kseal_attr {
+	/* private: */
 	KSEAL_A_UNSPEC,
+	/* public: */
 	KSEAL_A_PAD,
 	KSEAL_A_ID,
 	KSEAL_A_FD,
@@ -205,6 +210,7 @@ enum kseal_attr {
 	KSEAL_A_RX_BYTES,
 	KSEAL_A_TX_REKEYS,
 	KSEAL_A_RX_REKEYS,
+	/* private: */
 	__KSEAL_A_MAX
 };
 
