@@ -65,8 +65,8 @@ static bool has_socket(int proc, const ino_t *inodes, size_t count)
 
 /*
  * May the thread be in the kernel's accept function, or on its way there? A
- * thread that runs at this moment can't be told apart. See proc(5),
- * /proc/pid/syscall. The numbers beside SYS_* are those of the 32-bit ABIs.
+ * thread that runs at this moment can't be told apart, nor can any where
+ * /proc/pid/syscall (proc(5)) is missing. The numbers beside SYS_* are those of the 32-bit ABIs.
  */
 static bool may_accept(int task)
 {
@@ -77,12 +77,10 @@ static bool may_accept(int task)
 
 	fd = openat(task, "syscall", O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return errno != ENOENT && errno != ESRCH;
+		return true;
 	length = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	if (length <= 0)
-		return errno != ESRCH;
-	if (!isdigit((unsigned char)*text) && *text != '-')
+	if (length <= 0 || (!isdigit((unsigned char)*text) && *text != '-'))
 		return true;
 	nr = strtol(text, NULL, 10);
 	switch (nr) {
