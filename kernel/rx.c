@@ -82,7 +82,8 @@ static void rx_refresh(struct sock *sk, struct kseal_rx *rx)
 	      (first && kseal_rx_cb(first)->type != TLS_RECORD_TYPE_DATA))) {
 		kseal_stream_scan(sk, left);
 		ready = rx->scan_bad >= 0 || rx->scan_alerts ||
-			(rx->scan_off && (rx->scan_plain >= left || pressure));
+			(rx->scan_off && (left == 1 || pressure ||
+					  rx->scan_plain >= left));
 	}
 	WRITE_ONCE(rx->ready, ready);
 	WRITE_ONCE(rx->squeezed, pressure && !ready);
@@ -503,6 +504,31 @@ ssize_t kseal_splice_read(struct socket *sock, loff_t *ppos,
 	return ret;
 }
 
+/*
+ * Before poll says that a socket is readable. With O_NONBLOCK a whole record is
+ * reason enough. Else a read would sleep if the record turned out to be a
+ * KeyUpdate or empty, so open it to be sure; no need if a TLS 1.2 header tells.
+ */
+static void rx_make_sure(struct sock *sk, struct kseal_rx *rx, bool nonblock)
+{
+	lock_sock(sk);
+	if (rx->squeezed)
+		kseal_stream_drain(sk, rx->scan_need);
+	while (!nonblock && skb_queue_empty(&rx->held) && !rx->err &&
+	       !rx->eof && !kseal_unseal_next(sk, rx, NULL, 0))
+		;
+	rx_refresh(sk, rx);
+	release_sock(sk);
+}
+
+static bool rx_unsure(const struct kseal_rx *rx)
+{
+	return READ_ONCE(rx->ready) && skb_queue_empty_lockless(&rx->held) &&
+	       !READ_ONCE(rx->err) && !READ_ONCE(rx->eof) &&
+	       (rx->key.format.version == TLS_1_3_VERSION ||
+		READ_ONCE(rx->scan_alerts) || !READ_ONCE(rx->scan_plain));
+}
+
 /**
  * kseal_poll() - poll() of an open socket
  * @file: its file
@@ -510,8 +536,9 @@ ssize_t kseal_splice_read(struct socket *sock, loff_t *ppos,
  * @wait: poll table, or NULL
  *
  * Readable means that a read would return something: SO_RCVLOWAT bytes of opened
- * or whole records, an end or an error. Takes the socket lock only to move the
- * start of a record out of a receive buffer that is too small for it.
+ * or whole records, an end or an error. Takes the socket lock only to make sure,
+ * or to move the start of a record out of a receive buffer that is too small for
+ * it.
  *
  * Context: process.
  * Return: EPOLL*.
@@ -522,16 +549,13 @@ __poll_t kseal_poll(struct file *file, struct socket *sock, poll_table *wait)
 	struct kseal_sock *ks = kseal_get(sk);
 	struct kseal_rx *rx = &ks->rx;
 	struct kseal_tx *tx = &ks->tx;
+	bool nonblock = file->f_flags & O_NONBLOCK;
 	__poll_t mask;
 
 	mask = ks->family->base_ops->poll(file, sock, wait);
 	if (kseal_rx_keyed(rx)) {
-		if (READ_ONCE(rx->squeezed)) {
-			lock_sock(sk);
-			kseal_stream_drain(sk, rx->scan_need);
-			rx_refresh(sk, rx);
-			release_sock(sk);
-		}
+		if (READ_ONCE(rx->squeezed) || (!nonblock && rx_unsure(rx)))
+			rx_make_sure(sk, rx, nonblock);
 		if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)) {
 			mask &= ~(EPOLLIN | EPOLLRDNORM);
 			if (READ_ONCE(rx->ready))
@@ -643,15 +667,16 @@ int kseal_set_rcvlowat(struct sock *sk, int val)
 }
 
 /*
- * TCP resets a connection that is closed with data unread. A close_notify that
- * nobody has read is no such data: take it, and what may follow it.
+ * TCP resets a connection that is closed with data unread, at the cost of what is
+ * still on its way out. A close_notify that nobody has read is no such data: take
+ * it, and all that follows an end of the stream.
  */
 static void rx_discard(struct sock *sk, struct kseal_rx *rx)
 {
 	while (!rx->err && !rx->eof && skb_queue_empty(&rx->held) &&
 	       !kseal_unseal_next(sk, rx, NULL, 0))
 		;
-	if (rx->eof)
+	if (rx->eof || rx->err)
 		tcp_read_done(sk, kseal_stream_len(sk) - rx->partial_len);
 }
 

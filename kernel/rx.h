@@ -29,7 +29,8 @@ struct kseal_rx_ring;
  * @partial_len: its bytes; 0 if there is none
  * @scan_off: bytes of the whole records at the head of the stream
  * @scan_plain: bytes of plaintext in these, at most
- * @scan_alerts: how many of these may be alerts
+ * @scan_alerts: how many of these may be alerts (or other control records, in
+ *	TLS 1.2)
  * @scan_need: bytes of the stream that it takes to scan further
  * @scan_bad: the alert that what follows these deserves, or -1
  * @ready: a read would not have to wait; read without the lock by poll

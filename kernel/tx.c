@@ -115,15 +115,17 @@ bool kseal_tx_info(const struct kseal_tx *tx, struct tls_crypto_info *info)
 }
 
 /**
- * kseal_tx_stuck() - is there a sealed record that TCP has not taken?
- * @tx: outgoing direction, keyed
+ * kseal_tx_stuck() - has TCP had no memory for a sealed record?
+ * @tx: outgoing direction
+ *
+ * When it takes the record at last, those who wait for room are woken.
  *
  * Context: any; exact under the socket lock.
- * Return: whether there is.
+ * Return: whether it has.
  */
 bool kseal_tx_stuck(const struct kseal_tx *tx)
 {
-	return READ_ONCE(tx->ring->sealed);
+	return READ_ONCE(tx->stuck);
 }
 
 /**
@@ -378,7 +380,7 @@ static int tx_seal(struct sock *sk, struct kseal_tx *tx)
 		return err;
 	}
 	ring->nr_sealed = ring->nr;
-	WRITE_ONCE(ring->sealed, ring->sealed + f->prefix + ring->payload + n);
+	ring->sealed += f->prefix + ring->payload + n;
 	tx_count(sk, tx, ring->type == TLS_RECORD_TYPE_DATA ? ring->payload :
 		 0);
 	return 0;
@@ -470,7 +472,7 @@ int kseal_tx_control(struct sock *sk, u8 type, const void *data,
 	bvec_set_page(&ring->bvec[ring->nr_sealed++], pfrag->page, total,
 		      pfrag->offset);
 	ring->nr++;
-	WRITE_ONCE(ring->sealed, ring->sealed + total);
+	ring->sealed += total;
 	pfrag->offset += total;
 	tx_count(sk, tx, 0);
 	return 0;
@@ -481,7 +483,7 @@ static void ring_taken(struct kseal_tx_ring *ring, unsigned int len)
 {
 	unsigned int i;
 
-	WRITE_ONCE(ring->sealed, ring->sealed - len);
+	ring->sealed -= len;
 	for (i = 0; i < ring->nr_sealed && ring->bvec[i].bv_len <= len; i++) {
 		len -= ring->bvec[i].bv_len;
 		put_page(ring->bvec[i].bv_page);
@@ -504,7 +506,7 @@ static void ring_empty(struct kseal_tx_ring *ring)
 	while (ring->nr)
 		put_page(ring->bvec[--ring->nr].bv_page);
 	ring->nr_sealed = 0;
-	WRITE_ONCE(ring->sealed, 0);
+	ring->sealed = 0;
 }
 
 /*
@@ -524,7 +526,7 @@ static int tx_push(struct sock *sk, struct kseal_tx *tx, int flags)
 	};
 	struct kseal_tx_ring *ring = tx->ring;
 	struct tcp_sock *tp = tcp_sk(sk);
-	int n, sndbuf = sk->sk_sndbuf;
+	int n, err = 0, sndbuf = sk->sk_sndbuf;
 	u32 lowat = tp->notsent_lowat;
 
 	if (!ring->sealed)
@@ -540,15 +542,21 @@ static int tx_push(struct sock *sk, struct kseal_tx *tx, int flags)
 
 	if (n > 0)
 		ring_taken(ring, n);
-	if (!ring->sealed)
-		return 0;
-	if (n >= 0 || n == -EAGAIN) {
+	if (ring->sealed && (n >= 0 || n == -EAGAIN)) {
+		WRITE_ONCE(tx->stuck, true);
 		tx_schedule(tx, TX_RETRY_DELAY);
 		return -EAGAIN;
 	}
-	ring_empty(ring);
-	tx->err = -EPIPE;
-	return n;
+	if (ring->sealed) {
+		ring_empty(ring);
+		tx->err = -EPIPE;
+		err = n;
+	}
+	if (tx->stuck) {
+		WRITE_ONCE(tx->stuck, false);
+		sk->sk_write_space(sk);
+	}
+	return err;
 }
 
 /**
@@ -592,8 +600,8 @@ static void tx_work(struct work_struct *work)
 	}
 
 	lock_sock(sk);
-	if (!tx->stopping && !tx_flush(sk, tx))
-		sk->sk_write_space(sk);
+	if (!tx->stopping)
+		tx_flush(sk, tx);
 	release_sock(sk);
 }
 

@@ -22,6 +22,7 @@ struct kseal_tx_ring;
  * @ring: work space, allocated with the first key
  * @err: negative errno that every later send gets; 0 while the stream is intact
  * @closed: close_notify (or a fatal alert) has been sent
+ * @stuck: TCP has had no memory for what is sealed; read without the lock by poll
  * @stopping: the socket is being closed; @work is not scheduled any more
  * @update_due: the peer wants a KeyUpdate before the next application data
  * @work: sends what is left in the ring when no call of the application does
@@ -37,6 +38,7 @@ struct kseal_tx {
 	struct kseal_tx_ring *ring;
 	int err;
 	bool closed;
+	bool stuck;
 	bool stopping;
 	bool update_due;
 	struct delayed_work work;
