@@ -6,12 +6,13 @@
 #include <linux/module.h>
 #include <net/genetlink.h>
 #include <net/tcp.h>
+#include <uapi/linux/kseal.h>
 
 #include "handshake.h"
 #include "net.h"
 #include "netlink.h"
 #include "proxy.h"
-#include "socket.h"
+#include "ulp.h"
 
 unsigned int kseal_net_id __read_mostly;
 
@@ -59,7 +60,7 @@ static int __init kseal_init(void)
 	err = kseal_netlink_init();
 	if (err)
 		goto err_proxy;
-	err = tcp_register_ulp(&kseal_ulp_ops);
+	err = kseal_ulp_init();
 	if (err)
 		goto err_netlink;
 	return 0;
@@ -77,7 +78,7 @@ err_net:
 
 static void __exit kseal_exit(void)
 {
-	tcp_unregister_ulp(&kseal_ulp_ops);
+	kseal_ulp_exit();
 	kseal_netlink_exit();
 	kseal_proxy_exit();
 	kseal_handshake_exit();

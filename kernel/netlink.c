@@ -16,6 +16,7 @@
 #include "netlink.h"
 #include "proxy.h"
 #include "socket.h"
+#include "ulp.h"
 
 static struct genl_family kseal_genl_family;
 
@@ -274,7 +275,7 @@ static int module_doit(struct sk_buff *skb, struct genl_info *info)
 	hdr = genlmsg_put_reply(reply, info, &kseal_genl_family, 0,
 				KSEAL_CMD_MODULE_GET);
 	if (!hdr || nla_put_string(reply, KSEAL_A_VERSION, KSEAL_VERSION) ||
-	    nla_put_string(reply, KSEAL_A_ULP_NAME, kseal_ulp_ops.name)) {
+	    nla_put_string(reply, KSEAL_A_ULP_NAME, kseal_ulp_name())) {
 		nlmsg_free(reply);
 		return -EMSGSIZE;
 	}

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Life and death of a context: the ULP's hooks, the protos of each state, and
- * the moves between states. What a state does lives elsewhere: listen.c for
- * ARMED, handshake.c and proxy.c for HELD, tx.c and rx.c for SEALED and EXPLICIT.
+ * Life and death of a context, the protos of each state, and the moves between
+ * states. Called by ulp.c for the core, by listen.c and handshake.c for children.
+ * What a state does lives elsewhere: listen.c for ARMED, handshake.c and proxy.c
+ * for HELD, tx.c and rx.c for SEALED and EXPLICIT.
  *
  * A socket's sk_prot says what may happen to it, so each state has its own:
  *
@@ -22,6 +23,7 @@
 #include "net.h"
 #include "socket.h"
 #include "sockopt.h"
+#include "ulp.h"
 
 static atomic64_t kseal_last_id = ATOMIC64_INIT(0);
 static struct kseal_family kseal_family_inet;
@@ -501,8 +503,16 @@ static int kseal_init_explicit(struct sock *sk, struct kseal_family *f)
 	return 0;
 }
 
-/* setsockopt(TCP_ULP): process context, under the socket lock. */
-static int kseal_ulp_init(struct sock *sk)
+/**
+ * kseal_sock_init() - give a socket a context
+ * @sk: socket without a ULP
+ * @may_arm: it may become a sealed listener
+ *
+ * Context: process, under the socket lock.
+ * Return: 0; -EINVAL if the socket's protocol is not TCP's own, -ENOTCONN for a
+ * state that has no meaning for us, -ENOMEM.
+ */
+int kseal_sock_init(struct sock *sk, bool may_arm)
 {
 	struct kseal_family *f = kseal_family_of(sk);
 
@@ -511,7 +521,7 @@ static int kseal_ulp_init(struct sock *sk)
 	switch (sk->sk_state) {
 	case TCP_CLOSE:
 	case TCP_LISTEN:
-		return kseal_init_armed(sk, f);
+		return may_arm ? kseal_init_armed(sk, f) : -ENOTCONN;
 	case TCP_ESTABLISHED:
 		return kseal_init_explicit(sk, f);
 	default:
@@ -519,23 +529,31 @@ static int kseal_ulp_init(struct sock *sk)
 	}
 }
 
-/*
- * A connection of an armed listener is set up: softirq, the child's lock held.
- * It may not fail, so without memory the child has no context and stays shut.
- * The parent's context is safe under RCU.
+/**
+ * kseal_sock_clone() - a connection of an armed listener is set up
+ * @newsk: the child, a copy of its listener
+ * @priority: for allocations
+ *
+ * It may not fail: without memory the child has no context and stays shut. The
+ * listener's context is safe under RCU; it is gone already (NULL) if the listener
+ * was destroyed just now, and then the child will be too.
+ *
+ * Context: softirq, the child's lock held.
  */
-static void kseal_ulp_clone(const struct request_sock *req, struct sock *newsk,
-			    const gfp_t priority)
+void kseal_sock_clone(struct sock *newsk, gfp_t priority)
 {
 	struct inet_connection_sock *icsk = inet_csk(newsk);
 	struct kseal_sock *parent = kseal_get(newsk);
-	struct kseal_family *f = parent->family;
+	struct kseal_family *f = kseal_family_by_af(newsk);
+	struct kseal_sock *ks = NULL;
 
 	__module_get(THIS_MODULE);
-	newsk->sk_data_ready = parent->listener->data_ready;
+	if (parent) {
+		newsk->sk_data_ready = parent->listener->data_ready;
+		ks = kseal_sock_alloc(newsk, f, KSEAL_HELD, priority);
+	}
 	newsk->sk_prot_creator = f->base;
-	rcu_assign_pointer(icsk->icsk_ulp_data,
-			   kseal_sock_alloc(newsk, f, KSEAL_HELD, priority));
+	rcu_assign_pointer(icsk->icsk_ulp_data, ks);
 	WRITE_ONCE(newsk->sk_prot, &f->gate);
 }
 
@@ -549,8 +567,13 @@ static void kseal_sock_free_rcu(struct rcu_head *rcu)
 	kfree_sensitive(ks);
 }
 
-/* The socket is being destroyed: any context, even softirq. */
-static void kseal_ulp_release(struct sock *sk)
+/**
+ * kseal_sock_release() - a socket is being destroyed
+ * @sk: socket
+ *
+ * Context: any, even softirq.
+ */
+void kseal_sock_release(struct sock *sk)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 
@@ -559,11 +582,3 @@ static void kseal_ulp_release(struct sock *sk)
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);
 	call_rcu(&ks->rcu, kseal_sock_free_rcu);
 }
-
-struct tcp_ulp_ops kseal_ulp_ops __read_mostly = {
-	.name		= KSEAL_ULP_NAME,
-	.owner		= THIS_MODULE,
-	.init		= kseal_ulp_init,
-	.clone		= kseal_ulp_clone,
-	.release	= kseal_ulp_release,
-};

@@ -107,8 +107,9 @@ static inline struct kseal_sock *kseal_get(const struct sock *sk)
 	return (__force struct kseal_sock *)inet_csk(sk)->icsk_ulp_data;
 }
 
-extern struct tcp_ulp_ops kseal_ulp_ops;
-
+int kseal_sock_init(struct sock *sk, bool may_arm);
+void kseal_sock_clone(struct sock *newsk, gfp_t priority);
+void kseal_sock_release(struct sock *sk);
 int kseal_gate_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		       int flags);
 int kseal_hold(struct sock *sk, struct kseal_family *f,

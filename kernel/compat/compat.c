@@ -10,6 +10,7 @@
 
 #include "../listen.h"
 #include "../socket.h"
+#include "../ulp.h"
 
 #ifdef KSEAL_HAVE_RECVMSG_ADDR_LEN
 
@@ -45,6 +46,20 @@ int kseal_ops_accept(struct socket *sock, struct socket *newsock, int flags,
 	struct proto_accept_arg arg = { .flags = flags, .kern = kern };
 
 	return kseal_accept_sock(sock, newsock, &arg);
+}
+
+#endif
+
+#ifndef KSEAL_HAVE_ULP_INFO_NET_ADMIN
+
+int kseal_ops_get_info(struct sock *sk, struct sk_buff *skb)
+{
+	return kseal_ulp_get_info(sk, skb, false);
+}
+
+size_t kseal_ops_get_info_size(const struct sock *sk)
+{
+	return kseal_ulp_get_info_size(sk, false);
 }
 
 #endif

@@ -160,6 +160,14 @@ static inline int kseal_tcp_sendmsg_locked(struct sock *sk, struct msghdr *msg,
 
 #endif /* KSEAL_HAVE_SENDPAGE */
 
+#ifdef KSEAL_HAVE_ULP_INFO_NET_ADMIN
+#define kseal_ops_get_info	kseal_ulp_get_info
+#define kseal_ops_get_info_size	kseal_ulp_get_info_size
+#else
+int kseal_ops_get_info(struct sock *sk, struct sk_buff *skb);
+size_t kseal_ops_get_info_size(const struct sock *sk);
+#endif
+
 /*
  * Pages of the caller: pinned if they are a process's, else borrowed for the time
  * of the call. Before 6.3 references are taken instead of pins.
