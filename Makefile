@@ -64,6 +64,7 @@ help:
 	@echo '  make KDIR=DIR    the same for another kernel: its build directory'
 	@echo '  make module      kseal.ko alone (also KERNEL=stock-6.12)'
 	@echo '  make user        kseald and kseal alone'
+	@echo '  make check-config  what a kernel lacks for kseal.ko (also KDIR=, KERNEL=)'
 	@echo '  make install     all of it into the system (DESTDIR, PREFIX=$(PREFIX));'
 	@echo '                   also install-module, install-user, uninstall'
 	@echo '  make clean       remove what was built (cached kernels stay)'
@@ -87,6 +88,7 @@ help:
 .PHONY: module
 module:
 	$(if $(HAVE_KDIR),,@$(MAKE) --no-print-directory no-headers; exit 1)
+	@kernel/compat/check-config $(KDIR) >/dev/null || kernel/compat/check-config $(KDIR)
 	@mkdir -p build/module
 	+@flock build/module/$(KNAME).lock $(MAKE) --no-print-directory module-locked
 
@@ -99,6 +101,10 @@ module-locked:
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(MODDIR) $(if $(KARCH),ARCH=$(KARCH)) \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	@echo "built $(MODDIR)/kseal.ko"
+
+.PHONY: check-config
+check-config:
+	@kernel/compat/check-config $(KDIR)
 
 .PHONY: no-headers
 no-headers:
