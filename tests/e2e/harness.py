@@ -18,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -685,6 +686,27 @@ VERSIONS = ("1.2", "1.3")
 
 
 # --- programs ----------------------------------------------------------------------
+
+class Thread(threading.Thread):
+    """A thread whose error join() raises again: nothing fails unseen."""
+
+    def __init__(self, function, *args):
+        super().__init__(daemon=True)
+        self.work = (function, args)
+        self.error = None
+        self.start()
+
+    def run(self):
+        try:
+            self.work[0](*self.work[1])
+        except BaseException as e:
+            self.error = e
+
+    def join(self, timeout=None):
+        super().join(timeout)
+        if self.error:
+            raise self.error
+
 
 class Child:
     """A function in a forked process; wait() returns its value or raises its error."""

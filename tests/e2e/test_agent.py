@@ -5,14 +5,12 @@ import os
 import random
 import re
 import signal
-import socket
 import threading
 import time
 
 import harness
-from harness import (Child, Tls, VERSIONS, accept, client, connect, context, eq, eventually,
-                     listener, listeners_of, pair, parameters, path, port_of, raises, run, status,
-                     test, workers)
+from harness import (Child, Thread, Tls, VERSIONS, accept, client, connect, context, eq,
+                     eventually, listener, pair, parameters, path, port_of, run, test, workers)
 from test_handshake import is_cut_off, pending, still_serves
 
 
@@ -119,10 +117,8 @@ def agents_that_die_again_and_again_under_load_leave_nothing_behind():
             except OSError:
                 pass
             conn.close()
-    threads = [threading.Thread(target=clients, args=(i,)) for i in range(6)]
-    threads.append(threading.Thread(target=serve))
-    for t in threads:
-        t.start()
+    threads = [Thread(clients, i) for i in range(6)]
+    threads.append(Thread(serve))
     try:
         for _ in range(4):
             time.sleep(0.4 * harness.SLOW)

@@ -8,14 +8,13 @@
 """
 
 import ctypes
-import errno
 import os
 import socket
 import time
 
 import harness
 from harness import (Child, Tls, accept, accepts_nothing, client, connect, counters, eq,
-                     eventually, listener, parameters, path, port_of, raises, run, status, test)
+                     eventually, listener, parameters, port_of, run, status, test)
 from test_handshake import is_cut_off
 
 CLONE_NEWNET = 0x40000000

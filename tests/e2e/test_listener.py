@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Every shape of server: a sealed listener behaves as a plain one does."""
 
-import array
 import errno
 import os
 import select
@@ -12,9 +11,9 @@ import threading
 import time
 
 import harness
-from harness import (Child, Skip, Tls, VERSIONS, accept, accepts_nothing, arm, client, connect,
+from harness import (Child, Skip, Thread, Tls, VERSIONS, accept, accepts_nothing, client, connect,
                      context, eq, eventually, free_port, helper, kseal_run, listener, listeners_of,
-                     pair, port_of, raises, run, status, sysctl, test)
+                     pair, port_of, raises, status, sysctl, test)
 from test_handshake import is_cut_off, still_serves
 
 TFO = 0x20000000        # MSG_FASTOPEN
@@ -39,9 +38,7 @@ def a_static_server(mode):
         for version in VERSIONS:
             for _ in range(3):
                 talk(port, context(version))
-        threads = [threading.Thread(target=talk, args=(port,)) for _ in range(8)]
-        for t in threads:
-            t.start()
+        threads = [Thread(talk, port) for _ in range(8)]
         for t in threads:
             t.join()
         talk(port)
@@ -457,9 +454,7 @@ def many_threads_in_accept_each_get_their_own_connection():
             with lock:
                 got.append(data)
             conn.close()
-    threads = [threading.Thread(target=take) for _ in range(8)]
-    for t in threads:
-        t.start()
+    threads = [Thread(take) for _ in range(8)]
     peers = []
     for i in range(40):
         peers.append(client(port_of(sock)))

@@ -7,8 +7,8 @@ import socket
 import time
 
 import harness
-from harness import (KernelLog, Skip, arm, client, connect, eq, eventually, insmod, listener,
-                     loaded, pair, port_of, raises, run, status, test)
+from harness import (KernelLog, arm, client, connect, eq, eventually, insmod, listener, loaded,
+                     pair, port_of, raises, run, test)
 
 
 def rmmod():
@@ -62,6 +62,11 @@ def the_module_goes_and_comes_again_and_again():
         assert "not loaded" in done.stdout, done.stdout
         done = run(harness.KSEALD, "-c", harness.agent.config, check=False)
         assert done.returncode, "the agent ran without a module"
+        # Invariant 1: rather no listener than a plain one.
+        code = "import socket; s = socket.socket(); s.listen(); print('LISTENS')"
+        done = run(harness.KSEAL, "run", harness.PYTHON, "-c", code, check=False)
+        assert done.returncode and "LISTENS" not in done.stdout, done.stdout
+        assert "modprobe kseal" in done.stdout, done.stdout
         insmod()
         harness.agent.start()
         conn, peer = pair()

@@ -15,10 +15,9 @@ import threading
 import time
 
 import harness
-from harness import (Capture, Child, Tls, VERSIONS, accept, accepts_nothing, arm, client, connect,
-                     context, counted, eq, eventually, listener, pair, path, plain_pair, port_of,
-                     raises, read_all, read_exactly, reset, test)
-from test_handshake import is_cut_off
+from harness import (Capture, Child, Thread, VERSIONS, accepts_nothing, arm, context, counted, eq,
+                     eventually, listener, pair, path, plain_pair, port_of, raises, read_all,
+                     read_exactly, reset, test)
 
 MSG_FASTOPEN = 0x20000000
 SIOCOUTQ = 0x5411
@@ -139,8 +138,7 @@ def close_sends_close_notify_after_all_that_was_written():
         def write():
             conn.sendall(data)
             conn.close()
-        writer = threading.Thread(target=write)
-        writer.start()
+        writer = Thread(write)
         eq(peer.read_all(), data)       # ends with close_notify, or raises
         writer.join()
         peer.close()
@@ -580,8 +578,7 @@ def a_blocked_read_wakes_for_data_and_for_the_end(version):
         conn.settimeout(None)
         got.append(conn.recv(100))
         got.append(conn.recv(100))
-    reader = threading.Thread(target=read)
-    reader.start()
+    reader = Thread(read)
     time.sleep(0.2)
     record = peer.seal(b"in two pieces")
     peer.sock.sendall(record[:10])
@@ -670,8 +667,7 @@ def sendfile_splice_and_small_writes_arrive_in_order(version):
     for i in range(5):
         want += b"head %d" % i + block[i:] + b"pipe" + b"abcdef"
     want += b"corked"
-    writer = threading.Thread(target=write)
-    writer.start()
+    writer = Thread(write)
     got = peer.read_all()
     writer.join()
     assert got == bytes(want), f"{len(got)} bytes came, {len(want)} were sent"
@@ -691,8 +687,7 @@ def sendfile_of_a_file_that_changes_yields_good_records():
             while not stop.is_set():
                 f.seek(0)
                 f.write(os.urandom(1 << 20))
-    changer = threading.Thread(target=change)
-    changer.start()
+    changer = Thread(change)
 
     def write():
         with open(name, "rb") as f:
@@ -701,8 +696,7 @@ def sendfile_of_a_file_that_changes_yields_good_records():
                 while offset < 1 << 20:
                     offset += os.sendfile(conn.fileno(), f.fileno(), offset, (1 << 20) - offset)
         conn.shutdown(socket.SHUT_WR)
-    writer = threading.Thread(target=write)
-    writer.start()
+    writer = Thread(write)
     try:
         eq(len(peer.read_all()), 4 << 20)
     finally:
@@ -715,14 +709,13 @@ def sendfile_of_a_file_that_changes_yields_good_records():
 @each_version
 def writers_in_several_processes_and_threads_mix_whole_writes(version):
     conn, peer = pair(context(version))
+    conn.settimeout(5 * harness.SLOW)       # a writer that sleeps for ever is seen
 
     def write(who):
         for i in range(100):
             conn.sendall(b"%c%03d " % (who, i) * 20)
     children = [Child(write, c) for c in b"ABC"]
-    threads = [threading.Thread(target=write, args=(c,)) for c in b"xyz"]
-    for t in threads:
-        t.start()
+    threads = [Thread(write, c) for c in b"xyz"]
     got = peer.read_exactly(6 * 100 * 100)
     for t in threads:
         t.join()
@@ -751,9 +744,7 @@ def readers_in_several_threads_take_each_byte_once():
                 total[0] += len(data)
                 for b in data:
                     counts[b] += 1
-    readers = [threading.Thread(target=read) for _ in range(4)]
-    for t in readers:
-        t.start()
+    readers = [Thread(read) for _ in range(4)]
     for i in range(100):
         peer.send(bytes([i]) * 1000)
     peer.close_notify()
@@ -782,9 +773,7 @@ def a_close_under_a_blocked_reader_and_writer_is_sound():
                     conn.sendall(bytes(65536))
             except OSError as e:
                 outcome.append(e.errno)
-        threads = [threading.Thread(target=f) for f in (read, write)]
-        for t in threads:
-            t.start()
+        threads = [Thread(f) for f in (read, write)]
         time.sleep(0.05)
         conn.shutdown(socket.SHUT_RDWR)
         for t in threads:

@@ -11,8 +11,8 @@ import threading
 import time
 
 import harness
-from harness import (NAME, PYTHON, VERSIONS, Capture, Program, Skip, client, connect, context, eq,
-                     free_port, helper, kseal_run, note, path, run, test)
+from harness import (NAME, PYTHON, VERSIONS, Capture, Program, Skip, Thread, client, connect,
+                     context, eq, free_port, helper, kseal_run, note, path, run, test)
 
 SIZES = (0, 1, 16384, 16385, 8 << 20)
 
@@ -139,9 +139,8 @@ def upload_of_every_size_comes_back():
             for size in SIZES:
                 data = random.Random(size).randbytes(size)
                 peer = client(port, context(version))
-                writer = threading.Thread(target=send_and_end, args=(peer, data))
                 back = Splitter(peer)
-                writer.start()
+                writer = Thread(send_and_end, peer, data)
                 got = back.read(size)
                 writer.join()
                 eq(digest(got), digest(data), f"{size} bytes over TLS {version}")
@@ -201,10 +200,7 @@ def parallel(mode, count):
     with kseal_run(helper("echo"), mode, str(port)) as program:
         program.listening(port)
         errors = []
-        clients = [threading.Thread(target=one_of_many, args=(port, seed, errors))
-                   for seed in range(count)]
-        for c in clients:
-            c.start()
+        clients = [Thread(one_of_many, port, seed, errors) for seed in range(count)]
         for c in clients:
             c.join()
         assert not errors, "\n".join(errors[:20]) + "\n" + program.output()[-2000:]
