@@ -79,6 +79,8 @@ help:
 	@echo '  make e2e         end to end, on the stock kernel in QEMU'
 	@echo '  make e2e-debug   the same under KASAN, lockdep and kmemleak on user-mode'
 	@echo '                   Linux; DEBUG=x86: in QEMU, with several processors'
+	@echo '  make bench       what a record layer costs: kseal, the kernel'"'"'s tls, OpenSSL and'
+	@echo '                   GnuTLS side by side (BENCH=--help: options)'
 	@echo '  make deps        install what building and testing need (Debian)'
 
 # ---- module -----------------------------------------------------------------
@@ -171,7 +173,7 @@ KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$
 
 # ---- tests ------------------------------------------------------------------
 
-.PHONY: deps demo check static unit kunit e2e e2e-debug
+.PHONY: deps demo check static unit kunit e2e e2e-debug bench
 deps:
 	tests/deps
 
@@ -186,6 +188,9 @@ static unit kunit e2e:
 
 e2e-debug:
 	tests/check e2e-debug-$(or $(DEBUG),um)
+
+bench:
+	tests/bench/run $(BENCH)
 
 .PHONY: clean
 clean:
