@@ -59,6 +59,60 @@ int kseal_set_keys(struct sock *sk, int optname, sockptr_t optval,
 	}
 }
 
+/*
+ * Pages lent by sendfile() are always sealed from where they are, and padding is
+ * always hoped against: these two are kept for those who ask, and judged as the
+ * "tls" ULP does.
+ */
+static int set_zerocopy(struct kseal_sock *ks, sockptr_t optval,
+			unsigned int optlen)
+{
+	unsigned int val;
+
+	if (optlen != sizeof(val))
+		return -EINVAL;
+	if (copy_from_sockptr(&val, optval, sizeof(val)))
+		return -EFAULT;
+	if (val > 1)
+		return -EINVAL;
+	ks->tls.zerocopy_sendfile = val;
+	return 0;
+}
+
+static int set_no_pad(struct kseal_sock *ks, sockptr_t optval,
+		      unsigned int optlen)
+{
+	struct tls_crypto_info info;
+	u32 val;
+	int ret;
+
+	if (optlen < sizeof(val) || !kseal_rx_info(&ks->rx, &info) ||
+	    info.version != TLS_1_3_VERSION)
+		return -EINVAL;
+	if (copy_from_sockptr(&val, optval, sizeof(val)))
+		return -EFAULT;
+	if (val > 1)
+		return -EINVAL;
+	ret = check_zeroed_sockptr(optval, sizeof(val), optlen - sizeof(val));
+	if (ret < 1)
+		return ret ?: -EINVAL;
+	ks->tls.rx_no_pad = val;
+	return 0;
+}
+
+static int set_explicit(struct sock *sk, int optname, sockptr_t optval,
+			unsigned int optlen)
+{
+	switch (optname) {
+	case TLS_TX_ZEROCOPY_RO:
+		return set_zerocopy(kseal_get(sk), optval, optlen);
+	case TLS_RX_EXPECT_NO_PAD:
+		return set_no_pad(kseal_get(sk), optval, optlen);
+	default:
+		return kseal_set_keys(sk, optname, optval, optlen);
+	}
+}
+
 static int do_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 			 unsigned int optlen)
 {
@@ -70,7 +124,7 @@ static int do_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 		return set_profile(ks, optval, optlen);
 	switch (ks->state) {
 	case KSEAL_EXPLICIT:
-		return kseal_set_keys(sk, optname, optval, optlen);
+		return set_explicit(sk, optname, optval, optlen);
 	case KSEAL_ARMED:
 		return -ENOTCONN;
 	default:
@@ -126,8 +180,8 @@ static int get_profile(struct kseal_sock *ks, void *val, int len)
  * kseal_getsockopt() - getsockopt() of a socket that is not held back
  * @sk: socket, ARMED, SEALED or EXPLICIT
  * @level: SOL_TLS is ours
- * @optname: TLS_TX and TLS_RX give version and cipher, KSEAL_PROFILE a
- *	listener's profile
+ * @optname: TLS_TX and TLS_RX give version and cipher, TLS_TX_ZEROCOPY_RO and
+ *	TLS_RX_EXPECT_NO_PAD what was set, KSEAL_PROFILE a listener's profile
  * @optval: user memory for the value
  * @optlen: its size; on return the bytes written
  *
@@ -143,6 +197,7 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 	struct tls_crypto_info info = {};
 	char name[KSEAL_PROFILE_MAX];
 	void *val = &info;
+	unsigned int flag;
 	int len, err = 0;
 
 	if (level != SOL_TLS)
@@ -162,6 +217,20 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 		else if (!(optname == TLS_TX ? kseal_tx_info(&ks->tx, &info) :
 					       kseal_rx_info(&ks->rx, &info)))
 			err = -EBUSY;
+		break;
+	case TLS_TX_ZEROCOPY_RO:
+		flag = ks->tls.zerocopy_sendfile;
+		val = &flag;
+		if (len != sizeof(flag))
+			err = -EINVAL;
+		break;
+	case TLS_RX_EXPECT_NO_PAD:
+		flag = ks->tls.rx_no_pad;
+		val = &flag;
+		if (len < sizeof(flag) || !kseal_rx_info(&ks->rx, &info) ||
+		    info.version != TLS_1_3_VERSION)
+			err = -EINVAL;
+		len = sizeof(flag);
 		break;
 	case KSEAL_PROFILE:
 		if (ks->state != KSEAL_ARMED) {
