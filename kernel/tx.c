@@ -10,71 +10,21 @@
  * not more than a record. Only when memory runs out can something be left in the
  * ring, which the next call or our work item sends; a stream that is closed
  * before that is reset.
- *
- * Two kinds of plaintext: what is copied from the application is copied into the
- * memory of the record and encrypted in place; pages that are lent
- * (MSG_SPLICE_PAGES: sendfile, splice) are encrypted from where they are. They
- * may change meanwhile: the tag is computed over the ciphertext, so that a record
- * is whole in any case.
  */
-#include <linux/bitmap.h>
 #include <net/tcp.h>
 
 #include "alert.h"
+#include "seal.h"
 #include "socket.h"
 #include "stats.h"
 
-#define TX_SEGS		18	/* pieces of a record, the AAD included */
-#define TX_BVECS	40	/* pieces of all records in the ring */
 #define TX_BATCH	(4 * KSEAL_MAX_PLAINTEXT)
 
 #define TX_CORK_DELAY	(HZ / 5)	/* as long as TCP corks */
 #define TX_RETRY_DELAY	(HZ / 20)
 
-#define TX_CONTROL_MAX	16
-#define TX_CONTROL_ROOM	64	/* bytes of a whole control record, at most */
-
 /* More than any send buffer, small enough to calculate with. */
 #define TX_SNDBUF_OPEN	SZ_512M
-
-/**
- * struct kseal_tx_ring - records on their way
- * @bvec: ciphertext: of sealed records that TCP has not taken yet, then of the
- *	open one. Each entry holds a page reference
- * @nr: entries used
- * @nr_sealed: those of sealed records
- * @sealed: bytes in these
- * @open: there is an open record
- * @type: its content type
- * @in_place: it has no lent pages
- * @payload: its bytes of plaintext
- * @prefix: where its header goes
- * @nr_src: entries of @src
- * @nr_dst: entries of @dst
- * @lent: the entries of @src that hold a reference of a lent page
- * @src: AAD and plaintext of the open record
- * @dst: AAD and ciphertext of the open record
- * @ctl: AAD and content of a control record
- */
-struct kseal_tx_ring {
-	struct bio_vec bvec[TX_BVECS];
-	unsigned int nr;
-	unsigned int nr_sealed;
-	unsigned int sealed;
-	bool open;
-	u8 type;
-	bool in_place;
-	unsigned int payload;
-	u8 *prefix;
-	unsigned int nr_src;
-	unsigned int nr_dst;
-	DECLARE_BITMAP(lent, TX_SEGS);
-	struct scatterlist src[TX_SEGS];
-	struct scatterlist dst[TX_SEGS];
-	struct scatterlist ctl[2];
-};
-
-static_assert(sizeof(struct kseal_tx_ring) <= 2048);
 
 static void tx_work(struct work_struct *work);
 
@@ -141,25 +91,15 @@ int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 	struct kseal_tx *tx = &ks->tx;
-	struct kseal_tx_ring *ring;
 	int err;
 
-	ring = tx->ring ?: kzalloc(sizeof(*ring), GFP_KERNEL);
-	if (!ring)
-		return -ENOMEM;
-	tx->ring = ring;
-	tx->sk = sk;
-	err = kseal_key_set(&tx->key, &ks->rx.key, optval, optlen);
+	err = kseal_ring_init(tx);
+	if (!err)
+		err = kseal_key_set(&tx->key, &ks->rx.key, optval, optlen);
 	if (err)
 		return err;
-	sg_init_table(ring->src, TX_SEGS);
-	sg_init_table(ring->dst, TX_SEGS);
-	sg_init_table(ring->ctl, ARRAY_SIZE(ring->ctl));
-	sg_unmark_end(&ring->src[TX_SEGS - 1]);
-	sg_unmark_end(&ring->dst[TX_SEGS - 1]);
-	sg_set_buf(&ring->src[0], tx->key.aad, tx->key.format.aad);
-	sg_set_buf(&ring->dst[0], tx->key.aad, tx->key.format.aad);
-	sg_set_buf(&ring->ctl[0], tx->key.aad, tx->key.format.aad);
+	tx->sk = sk;
+	kseal_ring_bind(tx);
 	return 0;
 }
 
@@ -181,332 +121,6 @@ static void tx_schedule(struct kseal_tx *tx, unsigned long delay)
 {
 	if (!tx->stopping)
 		schedule_delayed_work(&tx->work, delay);
-}
-
-/* Append to the ciphertext; takes over a page reference. */
-static void ring_add(struct kseal_tx_ring *ring, struct page *page,
-		     unsigned int off, unsigned int len)
-{
-	if (ring->nr > ring->nr_sealed) {
-		struct bio_vec *last = &ring->bvec[ring->nr - 1];
-
-		if (last->bv_page == page &&
-		    last->bv_offset + last->bv_len == off) {
-			last->bv_len += len;
-			put_page(page);
-			return;
-		}
-	}
-	bvec_set_page(&ring->bvec[ring->nr++], page, len, off);
-}
-
-static void sg_add(struct scatterlist *sg, unsigned int *nr, struct page *page,
-		   unsigned int off, unsigned int len)
-{
-	struct scatterlist *last = &sg[*nr - 1];
-
-	if (*nr > 1 && sg_page(last) == page &&
-	    last->offset + last->length == off)
-		last->length += len;
-	else
-		sg_set_page(&sg[(*nr)++], page, len, off);
-}
-
-/*
- * Up to @want bytes of fresh memory, at least 32 if as many are wanted, with a
- * page reference for the caller.
- */
-static unsigned int tx_alloc(struct sock *sk, unsigned int want,
-			     struct page **page, unsigned int *off)
-{
-	struct page_frag *pfrag = sk_page_frag(sk);
-	unsigned int n;
-
-	if (!sk_page_frag_refill(sk, pfrag))
-		return 0;
-	n = min(want, pfrag->size - pfrag->offset);
-	*page = pfrag->page;
-	*off = pfrag->offset;
-	get_page(pfrag->page);
-	pfrag->offset += n;
-	return n;
-}
-
-/* The ring can take a whole record, however fragmented. */
-static bool ring_has_room(const struct kseal_tx_ring *ring)
-{
-	return ring->nr + TX_SEGS + 2 <= TX_BVECS;
-}
-
-static bool record_has_room(const struct kseal_tx_ring *ring)
-{
-	return ring->payload < KSEAL_MAX_PLAINTEXT &&
-	       ring->nr_src < TX_SEGS - 2 && ring->nr_dst < TX_SEGS - 2;
-}
-
-static void tx_return_lent(struct kseal_tx_ring *ring)
-{
-	unsigned int i;
-
-	if (ring->in_place)
-		return;
-	for_each_set_bit(i, ring->lent, TX_SEGS)
-		put_page(sg_page(&ring->src[i]));
-	bitmap_zero(ring->lent, TX_SEGS);
-}
-
-/*
- * A key that has come to its end is replaced, or it is the end of the stream.
- * One more record is kept in reserve for the KeyUpdate or an alert.
- */
-static int tx_check_limit(struct sock *sk, struct kseal_tx *tx)
-{
-	if (likely(!tx->update_due && kseal_key_left(&tx->key) >= 2))
-		return 0;
-	if (tx->key.hmac)
-		return kseal_key_update_send(sk);
-	kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_LIMIT);
-	tx->err = -EKEYEXPIRED;
-	return tx->err;
-}
-
-/* Add up to @want bytes of the application's; returns how many or an errno. */
-static int tx_copy(struct sock *sk, struct kseal_tx_ring *ring,
-		   struct msghdr *msg, unsigned int want)
-{
-	struct page *page;
-	unsigned int off;
-	size_t n, got;
-
-	n = tx_alloc(sk, want, &page, &off);
-	if (!n)
-		return -ENOMEM;
-	got = copy_page_from_iter(page, off, n, &msg->msg_iter);
-	if (!got) {
-		put_page(page);
-		return -EFAULT;
-	}
-	sg_add(ring->src, &ring->nr_src, page, off, got);
-	sg_add(ring->dst, &ring->nr_dst, page, off, got);
-	ring_add(ring, page, off, got);
-	return got;
-}
-
-/* The same for lent pages. */
-static int tx_lend(struct sock *sk, struct kseal_tx_ring *ring,
-		   struct msghdr *msg, unsigned int want)
-{
-	struct page *page = NULL, **pages = &page, *to;
-	unsigned int n, to_off, done = 0;
-	size_t off;
-	ssize_t got;
-
-	got = iov_iter_extract_pages(&msg->msg_iter, &pages, want, 1, 0, &off);
-	if (got <= 0)
-		return got ?: -EIO;
-	if (!sendpage_ok(page)) {
-		iov_iter_revert(&msg->msg_iter, got);
-		return tx_copy(sk, ring, msg, want);
-	}
-	while (done < got && ring->nr_dst < TX_SEGS - 1) {
-		n = tx_alloc(sk, got - done, &to, &to_off);
-		if (!n)
-			break;
-		sg_add(ring->dst, &ring->nr_dst, to, to_off, n);
-		ring_add(ring, to, to_off, n);
-		done += n;
-	}
-	iov_iter_revert(&msg->msg_iter, got - done);
-	if (!done)
-		return -ENOMEM;
-	get_page(page);
-	ring->in_place = false;
-	__set_bit(ring->nr_src, ring->lent);
-	sg_set_page(&ring->src[ring->nr_src++], page, done, off);
-	return done;
-}
-
-static void tx_count(struct sock *sk, struct kseal_tx *tx, unsigned int bytes)
-{
-	tx->records++;
-	tx->bytes += bytes;
-	kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_RECORDS);
-	kseal_stat_add(sock_net(sk), KSEAL_STAT_TX_BYTES, bytes);
-}
-
-/*
- * Seal the open record. -ENOMEM: it is still open. Any other error is the end of
- * the stream.
- */
-static int tx_seal(struct sock *sk, struct kseal_tx *tx)
-{
-	const struct kseal_format *f = &tx->key.format;
-	struct kseal_tx_ring *ring = tx->ring;
-	struct scatterlist *src = ring->dst;
-	unsigned int off, n = f->tail + f->tag;
-	struct page *page;
-	int err;
-
-	if (tx->update_due) {
-		err = kseal_key_update_send(sk);
-		if (err)
-			return err;
-	}
-	if (ring->nr == TX_BVECS || !tx_alloc(sk, n, &page, &off))
-		return -ENOMEM;
-	if (!ring->in_place) {
-		src = ring->src;
-		if (f->tail)
-			sg_set_page(&src[ring->nr_src++], page, f->tail, off);
-		sg_mark_end(&src[ring->nr_src - 1]);
-	}
-	if (f->tail)
-		*((u8 *)page_address(page) + off) = ring->type;
-	sg_add(ring->dst, &ring->nr_dst, page, off, n);
-	ring_add(ring, page, off, n);
-	sg_mark_end(&ring->dst[ring->nr_dst - 1]);
-
-	err = kseal_key_seal(&tx->key, ring->type, ring->prefix, src, ring->dst,
-			     ring->payload);
-
-	sg_unmark_end(&ring->dst[ring->nr_dst - 1]);
-	sg_unmark_end(&ring->src[ring->nr_src - 1]);
-	tx_return_lent(ring);
-	ring->open = false;
-	if (err) {
-		while (ring->nr > ring->nr_sealed)
-			put_page(ring->bvec[--ring->nr].bv_page);
-		tx->err = err;
-		return err;
-	}
-	ring->nr_sealed = ring->nr;
-	ring->sealed += f->prefix + ring->payload + n;
-	tx_count(sk, tx, ring->type == TLS_RECORD_TYPE_DATA ? ring->payload :
-		 0);
-	return 0;
-}
-
-static int tx_open(struct sock *sk, struct kseal_tx *tx, u8 type)
-{
-	struct kseal_tx_ring *ring = tx->ring;
-	struct page *page;
-	unsigned int off;
-	int err;
-
-	if (ring->open && (!ring->payload || ring->type == type)) {
-		ring->type = type;
-		return 0;
-	}
-	if (ring->open) {
-		err = tx_seal(sk, tx);
-		if (err)
-			return err;
-	}
-	err = tx_check_limit(sk, tx);
-	if (err)
-		return err;
-	if (!ring_has_room(ring))
-		return -ENOMEM;
-	if (!tx_alloc(sk, tx->key.format.prefix, &page, &off))
-		return -ENOMEM;
-	ring->prefix = page_address(page) + off;
-	ring_add(ring, page, off, tx->key.format.prefix);
-	ring->open = true;
-	ring->type = type;
-	ring->in_place = true;
-	ring->payload = 0;
-	ring->nr_src = 1;
-	ring->nr_dst = 1;
-	return 0;
-}
-
-/**
- * kseal_tx_control() - seal a small record of ours and put it in line
- * @sk: socket, keyed
- * @type: content type
- * @data: content
- * @len: its bytes, TX_CONTROL_MAX at most
- *
- * It goes ahead of an open record, which has no number yet. It is not sent yet.
- *
- * Context: process, under the socket lock.
- * Return: 0; -ENOMEM: nothing has happened; -EPIPE if the stream or
- * the connection has ended; another negative errno is the end of the stream.
- */
-int kseal_tx_control(struct sock *sk, u8 type, const void *data,
-		     unsigned int len)
-{
-	struct kseal_tx *tx = &kseal_get(sk)->tx;
-	const struct kseal_format *f = &tx->key.format;
-	struct page_frag *pfrag = sk_page_frag(sk);
-	struct kseal_tx_ring *ring = tx->ring;
-	unsigned int total = f->prefix + len + f->tail + f->tag;
-	u8 *buf;
-	int err;
-
-	BUILD_BUG_ON(KSEAL_HEADER_LEN + 8 + TX_CONTROL_MAX + 1 + KSEAL_TAG_MAX >
-		     TX_CONTROL_ROOM);
-	if (WARN_ON_ONCE(len > TX_CONTROL_MAX))
-		return -EINVAL;
-	if (tx->err || sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN))
-		return -EPIPE;
-	if (ring->nr == TX_BVECS ||
-	    !skb_page_frag_refill(TX_CONTROL_ROOM, pfrag, sk->sk_allocation))
-		return -ENOMEM;
-
-	buf = page_address(pfrag->page) + pfrag->offset;
-	memcpy(buf + f->prefix, data, len);
-	if (f->tail)
-		buf[f->prefix + len] = type;
-	sg_set_page(&ring->ctl[1], pfrag->page, total - f->prefix,
-		    pfrag->offset + f->prefix);
-	err = kseal_key_seal(&tx->key, type, buf, ring->ctl, ring->ctl, len);
-	if (err) {
-		tx->err = err;
-		return err;
-	}
-
-	memmove(&ring->bvec[ring->nr_sealed + 1], &ring->bvec[ring->nr_sealed],
-		(ring->nr - ring->nr_sealed) * sizeof(ring->bvec[0]));
-	get_page(pfrag->page);
-	bvec_set_page(&ring->bvec[ring->nr_sealed++], pfrag->page, total,
-		      pfrag->offset);
-	ring->nr++;
-	ring->sealed += total;
-	pfrag->offset += total;
-	tx_count(sk, tx, 0);
-	return 0;
-}
-
-/* TCP has taken @len bytes; drop our references. */
-static void ring_taken(struct kseal_tx_ring *ring, unsigned int len)
-{
-	unsigned int i;
-
-	ring->sealed -= len;
-	for (i = 0; i < ring->nr_sealed && ring->bvec[i].bv_len <= len; i++) {
-		len -= ring->bvec[i].bv_len;
-		put_page(ring->bvec[i].bv_page);
-	}
-	if (len) {
-		ring->bvec[i].bv_len -= len;
-		ring->bvec[i].bv_offset += len;
-	}
-	ring->nr -= i;
-	ring->nr_sealed -= i;
-	memmove(&ring->bvec[0], &ring->bvec[i],
-		ring->nr * sizeof(ring->bvec[0]));
-}
-
-static void ring_empty(struct kseal_tx_ring *ring)
-{
-	if (ring->open)
-		tx_return_lent(ring);
-	ring->open = false;
-	while (ring->nr)
-		put_page(ring->bvec[--ring->nr].bv_page);
-	ring->nr_sealed = 0;
-	ring->sealed = 0;
 }
 
 /*
@@ -541,14 +155,14 @@ static int tx_push(struct sock *sk, struct kseal_tx *tx, int flags)
 	WRITE_ONCE(sk->sk_sndbuf, min(sk->sk_sndbuf, sndbuf));
 
 	if (n > 0)
-		ring_taken(ring, n);
+		kseal_ring_taken(ring, n);
 	if (ring->sealed && (n >= 0 || n == -EAGAIN)) {
 		WRITE_ONCE(tx->stuck, true);
 		tx_schedule(tx, TX_RETRY_DELAY);
 		return -EAGAIN;
 	}
 	if (ring->sealed) {
-		ring_empty(ring);
+		kseal_ring_empty(ring);
 		tx->err = -EPIPE;
 		err = n;
 	}
@@ -576,7 +190,7 @@ static int tx_flush(struct sock *sk, struct kseal_tx *tx)
 	int err = 0;
 
 	if (!tx->err && tx->ring->open && tx->ring->payload)
-		err = tx_seal(sk, tx);
+		err = kseal_record_seal(sk, tx);
 	if (err == -ENOMEM)
 		tx_schedule(tx, TX_RETRY_DELAY);
 	return tx_push(sk, tx, 0) ?: err;
@@ -628,39 +242,53 @@ static int tx_record_type(const struct kseal_sock *ks, struct msghdr *msg,
 	return *type || ks->state != KSEAL_EXPLICIT ? 0 : -EINVAL;
 }
 
-/* Take what the send buffer has room for, seal and send it. */
-static int tx_fill(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg,
-		   u8 type, bool more, size_t *copied)
+/* Fill the open record from @msg. Returns bytes taken or an errno. */
+static int tx_fill(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg)
 {
 	bool lent = (msg->msg_flags & MSG_SPLICE_PAGES) &&
 		    iov_iter_is_bvec(&msg->msg_iter);
 	struct kseal_tx_ring *ring = tx->ring;
+	unsigned int want;
+	int n, taken = 0;
+
+	while (msg_data_left(msg) && kseal_record_has_room(ring)) {
+		want = min_t(size_t, msg_data_left(msg),
+			     KSEAL_MAX_PLAINTEXT - ring->payload);
+		n = kseal_record_fill(sk, ring, msg, want, lent);
+		if (n < 0)
+			return taken ?: n;
+		taken += n;
+	}
+	return taken;
+}
+
+/* Take what the send buffer has room for, seal and send it. */
+static int tx_batch(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg,
+		    u8 type, bool more, size_t *copied)
+{
 	int room = READ_ONCE(sk->sk_sndbuf) - READ_ONCE(sk->sk_wmem_queued);
 	int budget = clamp(room, KSEAL_MAX_PLAINTEXT, TX_BATCH);
-	unsigned int want;
+	struct kseal_tx_ring *ring = tx->ring;
 	int n, err;
 
 	do {
-		err = tx_open(sk, tx, type);
-		while (!err && msg_data_left(msg) && record_has_room(ring)) {
-			want = min_t(size_t, msg_data_left(msg),
-				     KSEAL_MAX_PLAINTEXT - ring->payload);
-			n = lent ? tx_lend(sk, ring, msg, want) :
-				   tx_copy(sk, ring, msg, want);
-			if (n < 0) {
-				err = n;
-				break;
-			}
-			ring->payload += n;
-			*copied += n;
-			budget -= n;
-		}
+		err = kseal_record_open(sk, tx, type);
 		if (err)
 			break;
-		if (!record_has_room(ring) || !(more || msg_data_left(msg)))
-			err = tx_seal(sk, tx);
+		n = tx_fill(sk, tx, msg);
+		if (n < 0) {
+			err = n;
+			break;
+		}
+		*copied += n;
+		budget -= n;
+		if (!kseal_record_has_room(ring) ||
+		    !(more || msg_data_left(msg)))
+			err = kseal_record_seal(sk, tx);
+		if (tx->err)
+			*copied -= n;
 	} while (!err && msg_data_left(msg) && budget > 0 &&
-		 ring_has_room(ring));
+		 kseal_ring_has_room(ring));
 
 	n = tx_push(sk, tx, more || (!err && msg_data_left(msg)) ? MSG_MORE :
 			    msg->msg_flags & MSG_EOR);
@@ -702,7 +330,7 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
 		if (!err && !msg_data_left(msg))
 			break;
 		if (!err && sk_stream_memory_free(sk)) {
-			err = tx_fill(sk, tx, msg, type, more, &copied);
+			err = tx_batch(sk, tx, msg, type, more, &copied);
 			if (!err)
 				continue;
 			if (err != -EAGAIN && err != -ENOMEM)
@@ -834,7 +462,7 @@ void kseal_tx_shutdown(struct sock *sk)
 		tx_push(sk, tx, 0);
 	}
 	if (tx->ring->nr) {
-		ring_empty(tx->ring);
+		kseal_ring_empty(tx->ring);
 		tx->err = -EPIPE;
 		sock_set_flag(sk, SOCK_LINGER);
 		sk->sk_lingertime = 0;
@@ -857,7 +485,7 @@ void kseal_tx_release(struct sock *sk)
 	cancel_delayed_work_sync(&tx->work);
 	kseal_key_free(&tx->key);
 	if (tx->ring)
-		ring_empty(tx->ring);
+		kseal_ring_empty(tx->ring);
 	kfree(tx->ring);
 	tx->ring = NULL;
 }

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Making records: plaintext is gathered into an open record, which is sealed into
+ * fresh memory when it is full or has to go. Called by tx.c, and for control
+ * records by alert.c, under the socket lock in process context.
+ *
+ * Two kinds of plaintext. What an application writes is copied into the memory of
+ * the record and encrypted in place: pinning its pages costs as much as the copy,
+ * which also brings them into the cache. Pages that are lent (MSG_SPLICE_PAGES:
+ * sendfile, splice) are encrypted from where they are. They may change meanwhile:
+ * the tag is computed over the ciphertext, so that a record is whole in any case.
+ */
+#include <linux/bitmap.h>
+#include <net/tcp.h>
+
+#include "alert.h"
+#include "seal.h"
+#include "socket.h"
+#include "stats.h"
+
+#define TX_CONTROL_MAX	16
+#define TX_CONTROL_ROOM	64	/* bytes of a whole control record, at most */
+
+static_assert(sizeof(struct kseal_tx_ring) <= 2048);
+
+/**
+ * kseal_ring_init() - allocate a ring
+ * @tx: outgoing direction, about to be keyed
+ *
+ * Context: process, under the socket lock.
+ * Return: 0 or -ENOMEM.
+ */
+int kseal_ring_init(struct kseal_tx *tx)
+{
+	if (!tx->ring)
+		tx->ring = kzalloc(sizeof(*tx->ring), GFP_KERNEL);
+	return tx->ring ? 0 : -ENOMEM;
+}
+
+/**
+ * kseal_ring_bind() - make a ring work with the key
+ * @tx: outgoing direction, keyed
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_ring_bind(struct kseal_tx *tx)
+{
+	struct kseal_tx_ring *ring = tx->ring;
+
+	sg_init_table(ring->src, TX_SEGS);
+	sg_init_table(ring->dst, TX_SEGS);
+	sg_init_table(ring->ctl, ARRAY_SIZE(ring->ctl));
+	sg_unmark_end(&ring->src[TX_SEGS - 1]);
+	sg_unmark_end(&ring->dst[TX_SEGS - 1]);
+	sg_set_buf(&ring->src[0], tx->key.aad, tx->key.format.aad);
+	sg_set_buf(&ring->dst[0], tx->key.aad, tx->key.format.aad);
+	sg_set_buf(&ring->ctl[0], tx->key.aad, tx->key.format.aad);
+}
+
+/* Append to the ciphertext; takes over a page reference. */
+static void ring_add(struct kseal_tx_ring *ring, struct page *page,
+		     unsigned int off, unsigned int len)
+{
+	if (ring->nr > ring->nr_sealed) {
+		struct bio_vec *last = &ring->bvec[ring->nr - 1];
+
+		if (last->bv_page == page &&
+		    last->bv_offset + last->bv_len == off) {
+			last->bv_len += len;
+			put_page(page);
+			return;
+		}
+	}
+	bvec_set_page(&ring->bvec[ring->nr++], page, len, off);
+}
+
+static void sg_add(struct scatterlist *sg, unsigned int *nr, struct page *page,
+		   unsigned int off, unsigned int len)
+{
+	struct scatterlist *last = &sg[*nr - 1];
+
+	if (*nr > 1 && sg_page(last) == page &&
+	    last->offset + last->length == off)
+		last->length += len;
+	else
+		sg_set_page(&sg[(*nr)++], page, len, off);
+}
+
+/*
+ * Up to @want bytes of fresh memory, at least 32 if as many are wanted, with a
+ * page reference for the caller.
+ */
+static unsigned int tx_alloc(struct sock *sk, unsigned int want,
+			     struct page **page, unsigned int *off)
+{
+	struct page_frag *pfrag = sk_page_frag(sk);
+	unsigned int n;
+
+	if (!sk_page_frag_refill(sk, pfrag))
+		return 0;
+	n = min(want, pfrag->size - pfrag->offset);
+	*page = pfrag->page;
+	*off = pfrag->offset;
+	get_page(pfrag->page);
+	pfrag->offset += n;
+	return n;
+}
+
+static void return_lent(struct kseal_tx_ring *ring)
+{
+	unsigned int i;
+
+	if (ring->in_place)
+		return;
+	for_each_set_bit(i, ring->lent, TX_SEGS)
+		put_page(sg_page(&ring->src[i]));
+	bitmap_zero(ring->lent, TX_SEGS);
+}
+
+/**
+ * kseal_record_drop() - forget the open record
+ * @ring: ring with an open record
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_record_drop(struct kseal_tx_ring *ring)
+{
+	return_lent(ring);
+	ring->open = false;
+	ring->payload = 0;
+	while (ring->nr > ring->nr_sealed)
+		put_page(ring->bvec[--ring->nr].bv_page);
+}
+
+/*
+ * A key that has come to its end is replaced, or it is the end of the stream.
+ * One more record is kept in reserve for the KeyUpdate or an alert.
+ */
+static int tx_check_limit(struct sock *sk, struct kseal_tx *tx)
+{
+	if (likely(!tx->update_due && kseal_key_left(&tx->key) >= 2))
+		return 0;
+	if (tx->key.hmac)
+		return kseal_key_update_send(sk);
+	kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_LIMIT);
+	tx->err = -EKEYEXPIRED;
+	return tx->err;
+}
+
+static int fill_copy(struct sock *sk, struct kseal_tx_ring *ring,
+		     struct msghdr *msg, unsigned int want)
+{
+	struct page *page;
+	unsigned int off;
+	size_t n, got;
+
+	n = tx_alloc(sk, want, &page, &off);
+	if (!n)
+		return -ENOMEM;
+	got = copy_page_from_iter(page, off, n, &msg->msg_iter);
+	if (!got) {
+		put_page(page);
+		return -EFAULT;
+	}
+	sg_add(ring->src, &ring->nr_src, page, off, got);
+	sg_add(ring->dst, &ring->nr_dst, page, off, got);
+	ring_add(ring, page, off, got);
+	return got;
+}
+
+/* Room for @len bytes of ciphertext. */
+static unsigned int fill_room(struct sock *sk, struct kseal_tx_ring *ring,
+			      unsigned int len)
+{
+	unsigned int n, off, done = 0;
+	struct page *page;
+
+	while (done < len && ring->nr_dst < TX_SEGS - 1) {
+		n = tx_alloc(sk, len - done, &page, &off);
+		if (!n)
+			break;
+		sg_add(ring->dst, &ring->nr_dst, page, off, n);
+		ring_add(ring, page, off, n);
+		done += n;
+	}
+	return done;
+}
+
+static int fill_lent(struct sock *sk, struct kseal_tx_ring *ring,
+		     struct msghdr *msg, unsigned int want)
+{
+	struct page *page = NULL, **pages = &page;
+	unsigned int done;
+	size_t off;
+	ssize_t got;
+
+	got = iov_iter_extract_pages(&msg->msg_iter, &pages, want, 1, 0, &off);
+	if (got <= 0)
+		return got ?: -EIO;
+	if (!sendpage_ok(page)) {
+		iov_iter_revert(&msg->msg_iter, got);
+		return fill_copy(sk, ring, msg, want);
+	}
+	done = fill_room(sk, ring, got);
+	iov_iter_revert(&msg->msg_iter, got - done);
+	if (!done)
+		return -ENOMEM;
+	get_page(page);
+	ring->in_place = false;
+	__set_bit(ring->nr_src, ring->lent);
+	sg_set_page(&ring->src[ring->nr_src++], page, done, off);
+	return done;
+}
+
+/**
+ * kseal_record_fill() - add plaintext to the open record
+ * @sk: socket
+ * @ring: ring with an open record that has room
+ * @msg: where from; advanced
+ * @want: bytes, not more than the record has room for
+ * @lent: @msg is a bvec of pages that may be referred to
+ *
+ * Context: process, under the socket lock.
+ * Return: bytes added, at least 1; -ENOMEM, -EFAULT, -EIO.
+ */
+int kseal_record_fill(struct sock *sk, struct kseal_tx_ring *ring,
+		      struct msghdr *msg, unsigned int want, bool lent)
+{
+	int n;
+
+	n = lent ? fill_lent(sk, ring, msg, want) :
+		   fill_copy(sk, ring, msg, want);
+	if (n > 0)
+		ring->payload += n;
+	return n;
+}
+
+static void tx_count(struct sock *sk, struct kseal_tx *tx, unsigned int bytes)
+{
+	tx->records++;
+	tx->bytes += bytes;
+	kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_RECORDS);
+	kseal_stat_add(sock_net(sk), KSEAL_STAT_TX_BYTES, bytes);
+}
+
+/**
+ * kseal_record_seal() - seal the open record
+ * @sk: socket
+ * @tx: outgoing direction, with an open record
+ *
+ * Context: process, under the socket lock.
+ * Return: 0; -ENOMEM: it is still open; another negative errno is the end of the
+ * stream.
+ */
+int kseal_record_seal(struct sock *sk, struct kseal_tx *tx)
+{
+	const struct kseal_format *f = &tx->key.format;
+	struct kseal_tx_ring *ring = tx->ring;
+	struct scatterlist *src = ring->dst;
+	unsigned int off, n = f->tail + f->tag;
+	struct page *page;
+	int err;
+
+	if (tx->update_due) {
+		err = kseal_key_update_send(sk);
+		if (err)
+			return err;
+	}
+	if (ring->nr == TX_BVECS || !tx_alloc(sk, n, &page, &off))
+		return -ENOMEM;
+	if (!ring->in_place) {
+		src = ring->src;
+		if (f->tail)
+			sg_set_page(&src[ring->nr_src++], page, f->tail, off);
+		sg_mark_end(&src[ring->nr_src - 1]);
+	}
+	if (f->tail)
+		*((u8 *)page_address(page) + off) = ring->type;
+	sg_add(ring->dst, &ring->nr_dst, page, off, n);
+	ring_add(ring, page, off, n);
+	sg_mark_end(&ring->dst[ring->nr_dst - 1]);
+
+	err = kseal_key_seal(&tx->key, ring->type, ring->prefix, src, ring->dst,
+			     ring->payload);
+
+	sg_unmark_end(&ring->dst[ring->nr_dst - 1]);
+	sg_unmark_end(&ring->src[ring->nr_src - 1]);
+	if (err) {
+		kseal_record_drop(ring);
+		tx->err = err;
+		return err;
+	}
+	return_lent(ring);
+	ring->open = false;
+	ring->nr_sealed = ring->nr;
+	ring->sealed += f->prefix + ring->payload + n;
+	tx_count(sk, tx, ring->type == TLS_RECORD_TYPE_DATA ? ring->payload :
+		 0);
+	return 0;
+}
+
+/**
+ * kseal_record_open() - have an open record of a type
+ * @sk: socket
+ * @tx: outgoing direction
+ * @type: content type; an open record of another one is sealed first
+ *
+ * Context: process, under the socket lock.
+ * Return: 0; -ENOMEM; -EKEYEXPIRED if the key has reached its limit and there is
+ * no next one; another negative errno is the end of the stream.
+ */
+int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type)
+{
+	struct kseal_tx_ring *ring = tx->ring;
+	struct page *page;
+	unsigned int off;
+	int err;
+
+	if (ring->open && (!ring->payload || ring->type == type)) {
+		ring->type = type;
+		return 0;
+	}
+	if (ring->open) {
+		err = kseal_record_seal(sk, tx);
+		if (err)
+			return err;
+	}
+	err = tx_check_limit(sk, tx);
+	if (err)
+		return err;
+	if (!kseal_ring_has_room(ring))
+		return -ENOMEM;
+	if (!tx_alloc(sk, tx->key.format.prefix, &page, &off))
+		return -ENOMEM;
+	ring->prefix = page_address(page) + off;
+	ring_add(ring, page, off, tx->key.format.prefix);
+	ring->open = true;
+	ring->type = type;
+	ring->in_place = true;
+	ring->payload = 0;
+	ring->nr_src = 1;
+	ring->nr_dst = 1;
+	return 0;
+}
+
+/**
+ * kseal_tx_control() - seal a small record of ours and put it in line
+ * @sk: socket, keyed
+ * @type: content type
+ * @data: content
+ * @len: its bytes, TX_CONTROL_MAX at most
+ *
+ * It goes ahead of an open record, which has no number yet. It is not sent yet.
+ *
+ * Context: process, under the socket lock.
+ * Return: 0; -ENOMEM: nothing has happened; -EPIPE if the stream or
+ * the connection has ended; another negative errno is the end of the stream.
+ */
+int kseal_tx_control(struct sock *sk, u8 type, const void *data,
+		     unsigned int len)
+{
+	struct kseal_tx *tx = &kseal_get(sk)->tx;
+	const struct kseal_format *f = &tx->key.format;
+	struct page_frag *pfrag = sk_page_frag(sk);
+	struct kseal_tx_ring *ring = tx->ring;
+	unsigned int total = f->prefix + len + f->tail + f->tag;
+	u8 *buf;
+	int err;
+
+	BUILD_BUG_ON(KSEAL_HEADER_LEN + 8 + TX_CONTROL_MAX + 1 + KSEAL_TAG_MAX >
+		     TX_CONTROL_ROOM);
+	if (WARN_ON_ONCE(len > TX_CONTROL_MAX))
+		return -EINVAL;
+	if (tx->err || sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN))
+		return -EPIPE;
+	if (ring->nr == TX_BVECS ||
+	    !skb_page_frag_refill(TX_CONTROL_ROOM, pfrag, sk->sk_allocation))
+		return -ENOMEM;
+
+	buf = page_address(pfrag->page) + pfrag->offset;
+	memcpy(buf + f->prefix, data, len);
+	if (f->tail)
+		buf[f->prefix + len] = type;
+	sg_set_page(&ring->ctl[1], pfrag->page, total - f->prefix,
+		    pfrag->offset + f->prefix);
+	err = kseal_key_seal(&tx->key, type, buf, ring->ctl, ring->ctl, len);
+	if (err) {
+		tx->err = err;
+		return err;
+	}
+
+	memmove(&ring->bvec[ring->nr_sealed + 1], &ring->bvec[ring->nr_sealed],
+		(ring->nr - ring->nr_sealed) * sizeof(ring->bvec[0]));
+	get_page(pfrag->page);
+	bvec_set_page(&ring->bvec[ring->nr_sealed++], pfrag->page, total,
+		      pfrag->offset);
+	ring->nr++;
+	ring->sealed += total;
+	pfrag->offset += total;
+	tx_count(sk, tx, 0);
+	return 0;
+}
+
+/**
+ * kseal_ring_taken() - TCP has taken sealed bytes
+ * @ring: ring
+ * @len: how many
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_ring_taken(struct kseal_tx_ring *ring, unsigned int len)
+{
+	unsigned int i;
+
+	ring->sealed -= len;
+	for (i = 0; i < ring->nr_sealed && ring->bvec[i].bv_len <= len; i++) {
+		len -= ring->bvec[i].bv_len;
+		put_page(ring->bvec[i].bv_page);
+	}
+	if (len) {
+		ring->bvec[i].bv_len -= len;
+		ring->bvec[i].bv_offset += len;
+	}
+	ring->nr -= i;
+	ring->nr_sealed -= i;
+	memmove(&ring->bvec[0], &ring->bvec[i],
+		ring->nr * sizeof(ring->bvec[0]));
+}
+
+/**
+ * kseal_ring_empty() - forget everything
+ * @ring: ring
+ *
+ * Context: process, under the socket lock or with no other user left.
+ */
+void kseal_ring_empty(struct kseal_tx_ring *ring)
+{
+	if (ring->open)
+		kseal_record_drop(ring);
+	while (ring->nr)
+		put_page(ring->bvec[--ring->nr].bv_page);
+	ring->nr_sealed = 0;
+	ring->sealed = 0;
+}
