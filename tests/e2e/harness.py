@@ -28,6 +28,30 @@ KO = os.environ.get("KSEAL_KO", os.path.join(TOP, "kseal.ko"))
 KSEALD = os.environ.get("KSEAL_KSEALD", os.path.join(TOP, "agent", "kseald"))
 KSEAL = os.environ.get("KSEAL_CLI", os.path.join(TOP, "tools", "kseal"))
 BIN = os.path.join(HERE, "bin")
+
+
+def _for_everybody(names):
+    """Copies of programs that tests run as other users too, if the checkout lies where
+    those may not look."""
+    part = TOP
+    while part != "/" and os.stat(part).st_mode & 0o1:
+        part = os.path.dirname(part)
+    if part == "/":
+        return names
+    for where in (os.environ.get("TMPDIR"), "/run", "/tmp"):
+        if where and os.access(where, os.W_OK):
+            break
+    place = tempfile.mkdtemp(prefix="kseal-bin-", dir=where)
+    os.chmod(place, 0o755)
+    copies = []
+    for name in names:
+        copy = os.path.join(place, os.path.basename(name))
+        (shutil.copytree if os.path.isdir(name) else shutil.copy)(name, copy)
+        copies.append(copy)
+    return copies
+
+
+KSEAL, BIN = _for_everybody([KSEAL, BIN])
 PYTHON = "/usr/bin/python3"
 
 # <netinet/tcp.h>, <linux/tls.h>, include/uapi/linux/kseal.h

@@ -6,6 +6,7 @@ import array
 import errno
 import fcntl
 import os
+import random
 import select
 import socket
 import ssl
@@ -685,8 +686,9 @@ def sendfile_of_a_file_that_changes_yields_good_records():
     def change():
         with open(name, "r+b", buffering=0) as f:
             while not stop.is_set():
-                f.seek(0)
-                f.write(os.urandom(1 << 20))
+                f.seek(random.randrange(15) << 16)
+                f.write(os.urandom(1 << 16))
+                time.sleep(0.001)
     changer = Thread(change)
 
     def write():
