@@ -2,8 +2,8 @@
 /*
  * QEMU plugin: counts the instructions of every translated block that runs while
  * the benchmark's clock does (mark_start, mark_stop in measure.c), and writes
- * "ADDRESS COUNT" lines when QEMU ends. Built and read by tests/bench/profile.
- * Argument: out=FILE.
+ * "ADDRESS LENGTH RUNS" lines when QEMU ends. Built and read by
+ * tests/bench/profile. Argument: out=FILE.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -116,8 +116,8 @@ static void finish(plugin_id id, void *data)
 	for (i = 0; f && i < BUCKETS; i++)
 		for (b = blocks[i]; b; b = b->next)
 			if (b->counted)
-				fprintf(f, "%llx %llu\n", (unsigned long long)b->address,
-					(unsigned long long)(b->counted * b->length));
+				fprintf(f, "%llx %zu %llu\n", (unsigned long long)b->address,
+					b->length, (unsigned long long)b->counted);
 	if (f)
 		fclose(f);
 }
