@@ -200,6 +200,9 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 	unsigned int flag;
 	int len, err = 0;
 
+	/* It would hand out ciphertext, and take it from us. */
+	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
+		return -EOPNOTSUPP;
 	if (level != SOL_TLS)
 		return ks->family->base->getsockopt(sk, level, optname, optval,
 						    optlen);

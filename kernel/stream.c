@@ -11,6 +11,7 @@
  * Positions are offsets from the head of the stream. TCP may repack its queue
  * whenever the lock is dropped, so no pointer into it is kept.
  */
+#include <kunit/visibility.h>
 #include <linux/slab.h>
 #include <net/tcp.h>
 
@@ -208,6 +209,7 @@ int kseal_skb_map(struct sk_buff *skb, unsigned int off, unsigned int len,
 	}
 	return -EFAULT;
 }
+EXPORT_SYMBOL_IF_KUNIT(kseal_skb_map);
 
 /**
  * kseal_stream_map() - describe a part of the stream

@@ -307,7 +307,8 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
 
 	if ((msg->msg_flags & MSG_MORE) && (msg->msg_flags & MSG_EOR))
 		return -EINVAL;
-	if (msg->msg_flags & (MSG_OOB | MSG_FASTOPEN))
+	if (msg->msg_flags & (MSG_OOB | MSG_FASTOPEN) ||
+	    (msg->msg_flags & MSG_ZEROCOPY && sock_flag(sk, SOCK_ZEROCOPY)))
 		return -EOPNOTSUPP;
 	sk_clear_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 	if (msg->msg_controllen)
@@ -364,8 +365,9 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
  *
  * Context: process; takes the socket lock, waits for room like TCP.
  * Return: bytes taken, or a negative errno: TCP's own, -EKEYEXPIRED if the key
- * has reached its limit, -EOPNOTSUPP for urgent data, -EINVAL for a control
- * message that is out of place.
+ * has reached its limit, -EOPNOTSUPP for urgent data and for MSG_ZEROCOPY on a
+ * socket that has asked for it, -EINVAL for a control message that is out of
+ * place.
  */
 int kseal_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 {

@@ -37,7 +37,8 @@ struct hex kseal_hex(struct kunit *test, const struct digits *digits)
 }
 
 kunit_test_suites(&kseal_record_suite, &kseal_schedule_suite,
-		  &kseal_cipher_suite, &kseal_vectors_suite);
+		  &kseal_cipher_suite, &kseal_vectors_suite,
+		  &kseal_stream_suite);
 
 MODULE_DESCRIPTION("KUnit tests of kseal");
 MODULE_LICENSE("GPL");

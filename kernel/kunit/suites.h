@@ -11,6 +11,7 @@ extern struct kunit_suite kseal_record_suite;
 extern struct kunit_suite kseal_schedule_suite;
 extern struct kunit_suite kseal_cipher_suite;
 extern struct kunit_suite kseal_vectors_suite;
+extern struct kunit_suite kseal_stream_suite;
 
 /* Bytes written as lines of hexadecimal digits, as the RFCs print them. */
 #define HEX_LINES	5
