@@ -194,4 +194,4 @@ bench:
 
 .PHONY: clean
 clean:
-	rm -rf build $(KSEALD) $(KSEAL)
+	rm -rf build tests/e2e/bin $(KSEALD) $(KSEAL)
