@@ -35,15 +35,18 @@ const uint8_t *data_at(uint64_t pos)
 	return data + pos % PERIOD;
 }
 
-/* A file in memory with @len bytes of the stream. */
+/* A file in memory with @len bytes of the stream, or more. It is kept. */
 int data_file(size_t len)
 {
-	int fd = memfd_create("bench", MFD_CLOEXEC);
-	size_t pos, n;
+	static size_t pos;
+	static int fd = -1;
+	size_t n;
 
 	if (fd < 0)
+		fd = memfd_create("bench", MFD_CLOEXEC);
+	if (fd < 0)
 		die("memfd_create: %s", strerror(errno));
-	for (pos = 0; pos < len; pos += n) {
+	for (; pos < len; pos += n) {
 		n = len - pos < DATA_CHUNK ? len - pos : DATA_CHUNK;
 		if (pwrite(fd, data_at(pos), n, pos) != (ssize_t)n)
 			die("writing the file: %s", strerror(errno));

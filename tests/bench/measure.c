@@ -6,6 +6,9 @@
  *
  * A part of the data goes ahead unmeasured, until both ends are idle: windows are
  * open and memory is allocated then. The clock stops when the receiver has all.
+ *
+ * Large memory is kept from run to run: what one gave back to the kernel would be
+ * work for the kernel during the next.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -31,6 +34,11 @@
 #define CHECK_ROUNDS	50
 #define TIMEOUT		60	/* seconds without progress */
 
+/* RX: ciphertext to be replayed */
+static struct buffer stream;
+/* TX, verify(): what the receiver got */
+static struct buffer caught;
+
 /**
  * struct run - of a case
  * @t: over what
@@ -41,8 +49,6 @@
  * @total: bytes (or messages), with @warm
  * @check: compare the data with what it must be
  * @file: for SENDFILE
- * @stream: RX: ciphertext to be replayed
- * @caught: TX with @check: what the receiver got
  * @sent: position in each stream
  * @got: bytes that have arrived
  * @failed: the receiver has given up
@@ -59,8 +65,6 @@ struct run {
 	size_t total;
 	bool check;
 	int file;
-	struct buffer stream;
-	struct buffer caught;
 	size_t sent[MAX_CONNS];
 	atomic_size_t got;
 	atomic_bool failed;
@@ -229,7 +233,7 @@ static void discard(struct run *r, uint8_t *buf)
 
 	while ((n = recv(r->b[0].fd, buf, DISCARD, r->check ? 0 : MSG_TRUNC)) > 0)
 		if (r->check)
-			buffer_add(&r->caught, buf, n);
+			buffer_add(&caught, buf, n);
 	if (n < 0)
 		fail(r, "receiver", strerror(errno));
 }
@@ -279,15 +283,12 @@ static void take_turns(void)
 
 static void *receiver(void *arg)
 {
-	size_t size = DISCARD;
+	static uint8_t pages[DISCARD + 4096] __attribute__((aligned(4096)));
+	uint8_t *buf = pages + 16;	/* where malloc would begin */
 	struct run *r = arg;
-	uint8_t *buf = malloc(size);
 	int i;
 
 	take_turns();
-	if (!buf)
-		die("out of memory");
-	memset(buf, 0, size);
 	if (r->c->kind == PINGPONG)
 		echo(r, buf);
 	else if (r->c->ends == TX)
@@ -302,7 +303,6 @@ static void *receiver(void *arg)
 		for (i = 0; i < r->c->conns; i++)
 			shutdown(r->b[i].fd, SHUT_RDWR);
 	}
-	free(buf);
 	return NULL;
 }
 
@@ -315,7 +315,7 @@ static bool replay(struct run *r, size_t from, size_t to)
 
 	while (pos < to) {
 		n = to - pos < 64 * KIB ? to - pos : 64 * KIB;
-		ret = send(r->a[0].fd, r->stream.data + pos, n, MSG_NOSIGNAL);
+		ret = send(r->a[0].fd, stream.data + pos, n, MSG_NOSIGNAL);
 		if (ret < 0)
 			return false;
 		pos += ret;
@@ -380,7 +380,7 @@ static bool ping(struct run *r, size_t from, size_t to)
 /* Send what lies between two positions in the plaintext. */
 static bool send_part(struct run *r, size_t from, size_t to)
 {
-	size_t len = r->stream.len;
+	size_t len = stream.len;
 
 	if (r->c->kind == PINGPONG)
 		return ping(r, from, to);
@@ -450,13 +450,13 @@ static void prepare_stream(struct run *r)
 	size_t pos, n;
 
 	if (r->t->capture) {
-		r->t->capture(&r->a[0], record, r->total, &r->stream);
+		r->t->capture(&r->a[0], record, r->total, &stream);
 	} else if (r->t != &plain_transport) {
-		records_seal(TO_B, record, r->total, &r->stream);
+		records_seal(TO_B, record, r->total, &stream);
 	} else {
 		for (pos = 0; pos < r->total; pos += n) {
 			n = r->total - pos < DATA_CHUNK ? r->total - pos : DATA_CHUNK;
-			buffer_add(&r->stream, data_at(pos), n);
+			buffer_add(&stream, data_at(pos), n);
 		}
 	}
 }
@@ -484,6 +484,8 @@ static void execute(struct run *r)
 	pthread_t thread;
 
 	take_turns();
+	stream.len = 0;
+	caught.len = 0;
 	r->file = r->c->kind == SENDFILE ? data_file(r->total) : -1;
 	if (prepare(r)) {
 		if (pthread_create(&thread, NULL, receiver, r))
@@ -492,9 +494,6 @@ static void execute(struct run *r)
 		pthread_join(thread, NULL);
 	}
 	close_pairs(r->t, r->a, r->b, r->c->conns);
-	buffer_free(&r->stream);
-	if (r->file >= 0)
-		close(r->file);
 }
 
 /* Nanoseconds for a byte or a message; dies if the transport breaks. */
@@ -539,9 +538,9 @@ const char *verify(const struct transport *t, const struct bench_case *c)
 	if (c->ends == TX && t->in_kernel && !*r.error) {
 		wrong = NULL;
 		if (t == &plain_transport)
-			buffer_add(&plain, r.caught.data, r.caught.len);
+			buffer_add(&plain, caught.data, caught.len);
 		else
-			wrong = records_open(TO_B, &r.caught, &plain);
+			wrong = records_open(TO_B, &caught, &plain);
 		if (wrong)
 			fail(&r, "on the wire", wrong);
 		if (plain.len != r.total)
@@ -550,7 +549,6 @@ const char *verify(const struct transport *t, const struct bench_case *c)
 			is_right(&r, plain.data, 0, plain.len);
 	}
 	buffer_free(&plain);
-	buffer_free(&r.caught);
 	if (!*r.error)
 		return NULL;
 	snprintf(error, sizeof(error), "%s", r.error);
