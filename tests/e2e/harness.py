@@ -28,30 +28,6 @@ KO = os.environ.get("KSEAL_KO", os.path.join(TOP, "kseal.ko"))
 KSEALD = os.environ.get("KSEAL_KSEALD", os.path.join(TOP, "agent", "kseald"))
 KSEAL = os.environ.get("KSEAL_CLI", os.path.join(TOP, "tools", "kseal"))
 BIN = os.path.join(HERE, "bin")
-
-
-def _for_everybody(names):
-    """Copies of programs that tests run as other users too, if the checkout lies where
-    those may not look."""
-    part = TOP
-    while part != "/" and os.stat(part).st_mode & 0o1:
-        part = os.path.dirname(part)
-    if part == "/":
-        return names
-    for where in (os.environ.get("TMPDIR"), "/run", "/tmp"):
-        if where and os.access(where, os.W_OK):
-            break
-    place = tempfile.mkdtemp(prefix="kseal-bin-", dir=where)
-    os.chmod(place, 0o755)
-    copies = []
-    for name in names:
-        copy = os.path.join(place, os.path.basename(name))
-        (shutil.copytree if os.path.isdir(name) else shutil.copy)(name, copy)
-        copies.append(copy)
-    return copies
-
-
-KSEAL, BIN = _for_everybody([KSEAL, BIN])
 PYTHON = "/usr/bin/python3"
 
 # <netinet/tcp.h>, <linux/tls.h>, include/uapi/linux/kseal.h
@@ -472,15 +448,27 @@ def listeners_of(port):
     return [e for e in status()["listeners"] if e["local"].endswith(f":{port}")]
 
 
+def for_everybody(name):
+    """NAME, or a copy of it if it lies where other users, whom tests play, may not go."""
+    part = name
+    while os.stat(part).st_mode & 1:
+        if part == "/":
+            return name
+        part = os.path.dirname(part)
+    copy = os.path.join(tmp, os.path.basename(name))
+    return (shutil.copytree if os.path.isdir(name) else shutil.copy)(name, copy)
+
+
 def set_up():
     """The directory of this run, certificates, module, agent."""
-    global tmp, agent
+    global tmp, agent, KSEAL, BIN
     for where in (os.environ.get("TMPDIR"), "/run", "/tmp"):
         if where and os.access(where, os.W_OK) and os.statvfs(where).f_flag & os.ST_RDONLY == 0:
             break
     tmp = tempfile.mkdtemp(prefix="kseal-e2e-", dir=where)
     os.chmod(tmp, 0o755)
     os.environ["TMPDIR"] = tmp
+    KSEAL, BIN = for_everybody(KSEAL), for_everybody(BIN)
     limit = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     calibrate()

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import harness
-from harness import (KSEAL, PYTHON, Child, Program, Skip, Thread, accept, client, connect, context,
+from harness import (PYTHON, Child, Program, Skip, Thread, accept, client, connect, context,
                      eq, eventually, free_port, helper, is_listening, kseal_run, listener,
                      listeners_of, pair, port_of, run, status, test)
 from test_handshake import is_cut_off
@@ -33,7 +33,7 @@ def is_plain(port):
 
 
 def kseal(*args, **more):
-    return run(KSEAL, *args, check=False, **more)
+    return run(harness.KSEAL, *args, check=False, **more)
 
 
 @test
@@ -43,7 +43,7 @@ def run_passes_on_exit_status_and_signals():
     eq(kseal("run", "nonesuch").returncode, 127)
     eq(kseal("run", "/etc/passwd").returncode, 126)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGQUIT):
-        with Program(KSEAL, "run", "sh", "-c",
+        with Program(harness.KSEAL, "run", "sh", "-c",
                      f"trap 'echo got; exit 9' {number.name[3:]}; echo ready; "
                      "while :; do sleep 0.05; done") as program:
             program.until("ready")
@@ -256,7 +256,7 @@ while True:
 """
     def third():
         os.dup2(sock.fileno(), 3)
-    with Program("sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh", KSEAL, "run", "-v",
+    with Program("sh", "-c", 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"', "sh", harness.KSEAL, "run",
                  PYTHON, "-c", code, preexec_fn=third, pass_fds=(3, sock.fileno())) as program:
         program.until("ready")
         sock.close()
@@ -413,7 +413,7 @@ def status_tells_what_there_is():
        ("server", "TLS 1.3", harness.NAME, False, 1000, "web"))
     assert open_["tls_cipher"].startswith("AES-"), open_
     assert state["counters"]["KsealSealed"] > 0
-    text = run(KSEAL, "status").stdout
+    text = run(harness.KSEAL, "status").stdout
     for word in ("module: kseal", "agent: pid", f"127.0.0.1:{port}", "web", "TLS 1.3",
                  "KsealSealed"):
         assert word in text, f"{word} is not in\n{text}"
@@ -424,7 +424,7 @@ def status_tells_what_there_is():
 def status_says_so_when_there_is_no_agent():
     harness.agent.stop()
     try:
-        text = run(KSEAL, "status").stdout
+        text = run(harness.KSEAL, "status").stdout
         assert "agent: none" in text, text
     finally:
         harness.agent.start()
