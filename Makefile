@@ -76,6 +76,7 @@ help:
 	@echo '  make static      compiler warnings, sparse, checkpatch, kernel-doc, ...'
 	@echo '  make unit        unit tests of the agent and the tools'
 	@echo '  make kunit       unit tests of the module, on the debug kernel'
+	@echo '  make records     the record layer against a peer that breaks the rules'
 	@echo '  make e2e         end to end, on the stock kernel in QEMU'
 	@echo '  make e2e-debug   the same under KASAN, lockdep and kmemleak on user-mode'
 	@echo '                   Linux; DEBUG=x86: in QEMU, with several processors'
@@ -173,7 +174,7 @@ KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$
 
 # ---- tests ------------------------------------------------------------------
 
-.PHONY: deps demo check static unit kunit e2e e2e-debug bench
+.PHONY: deps demo check static unit kunit records e2e e2e-debug bench
 deps:
 	tests/deps
 
@@ -183,7 +184,7 @@ demo:
 check:
 	tests/check
 
-static unit kunit e2e:
+static unit kunit records e2e:
 	tests/check $@
 
 e2e-debug:
