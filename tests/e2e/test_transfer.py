@@ -11,8 +11,9 @@ import threading
 import time
 
 import harness
-from harness import (NAME, PYTHON, VERSIONS, Capture, Program, Skip, Thread, client, connect,
-                     context, eq, free_port, helper, kseal_run, note, path, run, test)
+from harness import (NAME, PYTHON, VERSIONS, Capture, Program, Skip, Thread, accept, client,
+                     connect, context, eq, free_port, helper, kseal_run, listener, note, path,
+                     port_of, read_exactly, run, test)
 
 SIZES = (0, 1, 16384, 16385, 8 << 20)
 
@@ -214,6 +215,27 @@ def two_hundred_parallel_clients_with_random_sizes_and_pauses():
 @test(timeout=60)
 def parallel_clients_of_a_forking_server():
     parallel("fork", 40)
+
+
+# Else the test below would prove nothing.
+@test
+def the_capture_sees_plaintext_where_there_is_some():
+    sock = listener(sealed=False)
+    secret = b"sent without any seal"
+    with Capture(port_of(sock)) as capture:
+        raw = connect(port_of(sock))
+        raw.sendall(secret * 5000)
+        conn = accept(sock)
+        conn.sendall(read_exactly(conn, len(secret) * 5000))
+        eq(read_exactly(raw, len(secret) * 5000), secret * 5000)
+        conn.close()
+    for stream in capture.streams().values():
+        eq(stream, secret * 5000, "what the capture saw")
+    try:
+        capture.records()
+    except AssertionError:
+        return
+    raise AssertionError("plaintext was taken for records")
 
 
 # Invariant 1: from the wire's side.
