@@ -21,7 +21,6 @@
 
 /* RFC 8446 §4: handshake messages */
 #define HANDSHAKE_HEADER_LEN	4
-#define HANDSHAKE_KEY_UPDATE	24
 
 enum key_update_request {
 	UPDATE_NOT_REQUESTED,
@@ -163,7 +162,7 @@ bool kseal_is_key_update(u8 type, const u8 *body, unsigned int len)
 {
 	return type == TLS_RECORD_TYPE_HANDSHAKE &&
 	       len == HANDSHAKE_HEADER_LEN + 1 &&
-	       get_unaligned_be32(body) == (HANDSHAKE_KEY_UPDATE << 24 | 1);
+	       get_unaligned_be32(body) == (KSEAL_HANDSHAKE_KEY_UPDATE << 24 | 1);
 }
 
 /**
@@ -209,7 +208,7 @@ void kseal_control_receive(struct sock *sk, u8 type, const u8 *body,
 int kseal_key_update_send(struct sock *sk)
 {
 	static const u8 msg[HANDSHAKE_HEADER_LEN + 1] = {
-		HANDSHAKE_KEY_UPDATE, 0, 0, 1, UPDATE_NOT_REQUESTED,
+		KSEAL_HANDSHAKE_KEY_UPDATE, 0, 0, 1, UPDATE_NOT_REQUESTED,
 	};
 	struct kseal_tx *tx = &kseal_get(sk)->tx;
 	int err;

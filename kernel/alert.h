@@ -8,6 +8,9 @@
 
 #include <linux/types.h>
 
+/* HandshakeType key_update (RFC 8446 §4) */
+#define KSEAL_HANDSHAKE_KEY_UPDATE	24
+
 struct sock;
 
 void kseal_alert_send(struct sock *sk, u8 description);

@@ -78,7 +78,11 @@ static void rx_refresh(struct sock *sk, struct kseal_rx *rx)
 	bool pressure = tcp_epollin_ready(sk, INT_MAX);
 	bool ready = true;
 
-	if (!(rx->err || rx->eof || (first && !left) ||
+	if (rx->update_pending && !first && !rx->err && !rx->eof) {
+		/* Whatever has come has to wait for the next key. */
+		pressure = false;
+		ready = false;
+	} else if (!(rx->err || rx->eof || (first && !left) ||
 	      (first && kseal_rx_cb(first)->type != TLS_RECORD_TYPE_DATA))) {
 		kseal_stream_scan(sk, left);
 		ready = rx->scan_bad >= 0 || rx->scan_alerts ||
@@ -123,6 +127,17 @@ void kseal_rx_open(struct sock *sk)
 	rx_refresh(sk, rx);
 }
 
+/* The application has set the next key: what waited for it can be read. */
+static void rx_rekeyed(struct sock *sk, struct kseal_rx *rx)
+{
+	rx->update_pending = false;
+	rx->rekeys++;
+	kseal_stat_inc(sock_net(sk), KSEAL_STAT_RX_REKEYS);
+	rx_refresh(sk, rx);
+	if (rx->ready)
+		rx->data_ready(sk);
+}
+
 /**
  * kseal_rx_set_key() - TLS_RX
  * @sk: socket, HELD or EXPLICIT
@@ -130,20 +145,28 @@ void kseal_rx_open(struct sock *sk)
  * @optlen: its bytes
  *
  * Context: process, under the socket lock.
- * Return: 0 or what kseal_key_set() says.
+ * Return: 0 or what kseal_key_set() says, or kseal_key_set_explicit().
  */
 int kseal_rx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
 	struct kseal_sock *ks = kseal_get(sk);
+	bool rekey = kseal_rx_keyed(&ks->rx);
 	struct kseal_rx *rx = &ks->rx;
 	int err;
 
 	err = kseal_unseal_init(rx);
-	if (!err)
-		err = kseal_key_set(&rx->key, &ks->tx.key, optval, optlen);
-	if (!err && ks->state == KSEAL_EXPLICIT)
+	if (err)
+		return err;
+	if (ks->state != KSEAL_EXPLICIT)
+		return kseal_key_set(&rx->key, &ks->tx.key, optval, optlen);
+	err = kseal_key_set_explicit(&rx->key, &ks->tx.key, optval, optlen);
+	if (err)
+		return err;
+	if (rekey)
+		rx_rekeyed(sk, rx);
+	else
 		kseal_rx_open(sk);
-	return err;
+	return 0;
 }
 
 /**
@@ -283,6 +306,7 @@ static bool rx_wake_reader(const struct sock *sk, const struct kseal_rx *rx,
 {
 	return READ_ONCE(rx->scan_off) || READ_ONCE(rx->scan_bad) >= 0 ||
 	       READ_ONCE(rx->squeezed) || READ_ONCE(rx->eof) ||
+	       READ_ONCE(rx->update_pending) ||
 	       READ_ONCE(rx->err) || READ_ONCE(rx->held_bytes) > skip ||
 	       READ_ONCE(sk->sk_err) || sock_flag(sk, SOCK_DONE) ||
 	       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ||
@@ -410,7 +434,8 @@ static int rx_recvmsg(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
  * Context: process; takes the socket lock, waits like TCP.
  * Return: bytes, 0 at the end of the stream, or a negative errno. In the explicit
  * mode -EIO for a record that is not application data if @msg has no room for a
- * control message that says so.
+ * control message that says so, and -EKEYEXPIRED after a KeyUpdate that the
+ * application has yet to set the next key for.
  */
 int kseal_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 {
@@ -482,7 +507,8 @@ static ssize_t rx_splice(struct sock *sk, struct kseal_rx *rx,
  *
  * Context: process; takes the socket lock, waits like TCP.
  * Return: bytes, 0 at the end of the stream, or a negative errno. In the explicit
- * mode -EINVAL for a record that is not application data.
+ * mode -EINVAL for a record that is not application data, and -EKEYEXPIRED as
+ * kseal_recvmsg() says.
  */
 ssize_t kseal_splice_read(struct socket *sock, loff_t *ppos,
 			  struct pipe_inode_info *pipe, size_t len,

@@ -22,6 +22,8 @@ struct kseal_rx_ring;
  * @key: its key
  * @ring: work space, allocated with the first key
  * @sealed: what is not application data is ours to act on
+ * @update_pending: a KeyUpdate has been given to the application, which has yet
+ *	to set the next key (RFC 8446 §4.6.3)
  * @held: records that are open but not read yet, oldest first
  * @held_bytes: their bytes
  * @partial: start of a record that TCP's receive buffer has no room for as a
@@ -51,6 +53,7 @@ struct kseal_rx {
 	struct kseal_key key;
 	struct kseal_rx_ring *ring;
 	bool sealed;
+	bool update_pending;
 	struct sk_buff_head held;
 	unsigned int held_bytes;
 	u8 *partial;

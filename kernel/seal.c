@@ -134,16 +134,26 @@ void kseal_record_drop(struct kseal_tx_ring *ring)
 
 /*
  * A key that has come to its end is replaced, or it is the end of the stream.
- * One more record is kept in reserve for the KeyUpdate or an alert.
+ * One more record is kept in reserve for the KeyUpdate or an alert. In the
+ * explicit mode it is the application that sends the KeyUpdate of TLS 1.3, and
+ * goes on with its next key.
  */
-static int tx_check_limit(struct sock *sk, struct kseal_tx *tx)
+static int tx_check_limit(struct sock *sk, struct kseal_tx *tx, u8 type)
 {
-	if (likely(!tx->update_due && kseal_key_left(&tx->key) >= 2))
+	bool explicit = kseal_get(sk)->state == KSEAL_EXPLICIT;
+	u64 left = kseal_key_left(&tx->key);
+
+	if (likely(!tx->update_due && left >= 2))
 		return 0;
 	if (tx->key.hmac)
 		return kseal_key_update_send(sk);
+	if (explicit && tx->key.format.version == TLS_1_3_VERSION &&
+	    tx->key.seq != U64_MAX)
+		return left && type == TLS_RECORD_TYPE_HANDSHAKE ?
+		       0 : -EKEYEXPIRED;
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_LIMIT);
-	tx->err = -EKEYEXPIRED;
+	/* What the "tls" ULP says when it is out of numbers. */
+	tx->err = explicit && tx->key.seq == U64_MAX ? -EBADMSG : -EKEYEXPIRED;
 	return tx->err;
 }
 
@@ -325,7 +335,7 @@ int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type)
 		if (err)
 			return err;
 	}
-	err = tx_check_limit(sk, tx);
+	err = tx_check_limit(sk, tx, type);
 	if (err)
 		return err;
 	if (!kseal_ring_has_room(ring))

@@ -60,9 +60,10 @@ static inline bool kseal_ring_has_room(const struct kseal_tx_ring *ring)
 	return ring->nr + TX_SEGS + 2 <= TX_BVECS;
 }
 
-static inline bool kseal_record_has_room(const struct kseal_tx_ring *ring)
+static inline bool kseal_record_has_room(const struct kseal_tx_ring *ring,
+					 unsigned int max_payload)
 {
-	return ring->payload < KSEAL_MAX_PLAINTEXT &&
+	return ring->payload < max_payload &&
 	       ring->nr_src < TX_SEGS - 2 && ring->nr_dst < TX_SEGS - 2;
 }
 

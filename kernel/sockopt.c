@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Socket options at level SOL_TLS: those of the kernel's own "tls" ULP and
- * kseal's. All other levels are TCP's. Keys go in and never come out.
+ * kseal's. All other levels are TCP's. Keys go in; only an application that set
+ * them itself can have them back, as it can from the "tls" ULP.
  */
 #include <linux/tls.h>
 #include <linux/uaccess.h>
@@ -35,8 +36,9 @@ static int set_profile(struct kseal_sock *ks, sockptr_t optval,
 /**
  * kseal_set_keys() - key a direction, or give it its traffic secret
  * @sk: socket, HELD or EXPLICIT
- * @optname: TLS_TX, TLS_RX, KSEAL_TX_SECRET or KSEAL_RX_SECRET
- * @optval: struct tls12_crypto_info_* or the secret
+ * @optname: TLS_TX, TLS_RX, TLS_TX_MAX_PAYLOAD_LEN, KSEAL_TX_SECRET or
+ *	KSEAL_RX_SECRET
+ * @optval: struct tls12_crypto_info_*, the limit or the secret
  * @optlen: bytes of @optval
  *
  * Context: process, under the socket lock.
@@ -50,6 +52,8 @@ int kseal_set_keys(struct sock *sk, int optname, sockptr_t optval,
 		return kseal_tx_set_key(sk, optval, optlen);
 	case TLS_RX:
 		return kseal_rx_set_key(sk, optval, optlen);
+	case TLS_TX_MAX_PAYLOAD_LEN:
+		return kseal_tx_set_max_payload(sk, optval, optlen);
 	case KSEAL_TX_SECRET:
 		return kseal_tx_set_secret(sk, optval, optlen);
 	case KSEAL_RX_SECRET:
@@ -165,6 +169,19 @@ int kseal_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	return err;
 }
 
+/* TLS_TX and TLS_RX; @u is to be wiped. */
+static int get_key(struct kseal_sock *ks, bool tx, union kseal_crypto_info *u,
+		   int len)
+{
+	const struct kseal_key *key = tx ? &ks->tx.key : &ks->rx.key;
+
+	if (len < sizeof(u->info))
+		return -EINVAL;
+	if (len == sizeof(u->info))
+		return kseal_key_info(key, &u->info) ? 0 : -EBUSY;
+	return kseal_key_get(key, u, len);
+}
+
 static int get_profile(struct kseal_sock *ks, void *val, int len)
 {
 	int n;
@@ -180,23 +197,26 @@ static int get_profile(struct kseal_sock *ks, void *val, int len)
  * kseal_getsockopt() - getsockopt() of a socket that is not held back
  * @sk: socket, ARMED, SEALED or EXPLICIT
  * @level: SOL_TLS is ours
- * @optname: TLS_TX and TLS_RX give version and cipher, TLS_TX_ZEROCOPY_RO and
- *	TLS_RX_EXPECT_NO_PAD what was set, KSEAL_PROFILE a listener's profile
+ * @optname: TLS_TX and TLS_RX give version and cipher, in the explicit mode also
+ *	key, nonce and number of the next record; TLS_TX_ZEROCOPY_RO,
+ *	TLS_RX_EXPECT_NO_PAD and TLS_TX_MAX_PAYLOAD_LEN what was set;
+ *	KSEAL_PROFILE a listener's profile
  * @optval: user memory for the value
  * @optlen: its size; on return the bytes written
  *
  * Context: process; takes the socket lock.
  * Return: 0; -EBUSY for a direction without a key, as the "tls" ULP says;
- * -EINVAL for more than struct tls_crypto_info: keys are not given out;
- * -EFAULT, -ENOPROTOOPT.
+ * -EINVAL for a length that is not right, and for more than struct
+ * tls_crypto_info of a sealed socket: its keys are not given out; -EFAULT,
+ * -ENOPROTOOPT.
  */
 int kseal_getsockopt(struct sock *sk, int level, int optname,
 		     char __user *optval, int __user *optlen)
 {
 	struct kseal_sock *ks = kseal_get(sk);
-	struct tls_crypto_info info = {};
+	union kseal_crypto_info key = {};
 	char name[KSEAL_PROFILE_MAX];
-	void *val = &info;
+	void *val = &key;
 	unsigned int flag;
 	int len, err = 0;
 
@@ -215,11 +235,7 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 	switch (optname) {
 	case TLS_TX:
 	case TLS_RX:
-		if (len != sizeof(info))
-			err = -EINVAL;
-		else if (!(optname == TLS_TX ? kseal_tx_info(&ks->tx, &info) :
-					       kseal_rx_info(&ks->rx, &info)))
-			err = -EBUSY;
+		err = get_key(ks, optname == TLS_TX, &key, len);
 		break;
 	case TLS_TX_ZEROCOPY_RO:
 		flag = ks->tls.zerocopy_sendfile;
@@ -230,10 +246,16 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 	case TLS_RX_EXPECT_NO_PAD:
 		flag = ks->tls.rx_no_pad;
 		val = &flag;
-		if (len < sizeof(flag) || !kseal_rx_info(&ks->rx, &info) ||
-		    info.version != TLS_1_3_VERSION)
+		if (len < sizeof(flag) || !kseal_rx_info(&ks->rx, &key.info) ||
+		    key.info.version != TLS_1_3_VERSION)
 			err = -EINVAL;
 		len = sizeof(flag);
+		break;
+	case TLS_TX_MAX_PAYLOAD_LEN:
+		val = &ks->tx.max_payload;
+		if (len < sizeof(ks->tx.max_payload))
+			err = -EINVAL;
+		len = sizeof(ks->tx.max_payload);
 		break;
 	case KSEAL_PROFILE:
 		if (ks->state != KSEAL_ARMED) {
@@ -250,5 +272,6 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 
 	if (!err && (put_user(len, optlen) || copy_to_user(optval, val, len)))
 		err = -EFAULT;
+	memzero_explicit(&key, sizeof(key));
 	return err;
 }

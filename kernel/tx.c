@@ -26,6 +26,8 @@
 /* More than any send buffer, small enough to calculate with. */
 #define TX_SNDBUF_OPEN	SZ_512M
 
+#define RECORD_SIZE_LIMIT_MIN	64	/* RFC 8449 §4 */
+
 static void tx_work(struct work_struct *work);
 
 /**
@@ -37,6 +39,7 @@ static void tx_work(struct work_struct *work);
 void kseal_tx_init(struct kseal_tx *tx)
 {
 	INIT_DELAYED_WORK(&tx->work, tx_work);
+	tx->max_payload = KSEAL_MAX_PLAINTEXT;
 }
 
 /**
@@ -84,22 +87,72 @@ bool kseal_tx_stuck(const struct kseal_tx *tx)
  * @optval: struct tls12_crypto_info_*
  * @optlen: its bytes
  *
+ * An open record stays open: it goes out under the new key, like all that is
+ * written after the KeyUpdate message.
+ *
  * Context: process, under the socket lock.
- * Return: 0 or what kseal_key_set() says.
+ * Return: 0 or what kseal_key_set() says, or kseal_key_set_explicit().
  */
 int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
 	struct kseal_sock *ks = kseal_get(sk);
+	bool rekey = kseal_tx_keyed(&ks->tx);
 	struct kseal_tx *tx = &ks->tx;
 	int err;
 
 	err = kseal_ring_init(tx);
-	if (!err)
+	if (err)
+		return err;
+	if (ks->state == KSEAL_EXPLICIT)
+		err = kseal_key_set_explicit(&tx->key, &ks->rx.key, optval,
+					     optlen);
+	else
 		err = kseal_key_set(&tx->key, &ks->rx.key, optval, optlen);
 	if (err)
 		return err;
+	if (rekey) {
+		tx->update_due = false;
+		tx->rekeys++;
+		kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_REKEYS);
+		return 0;
+	}
 	tx->sk = sk;
 	kseal_ring_bind(tx);
+	return 0;
+}
+
+/**
+ * kseal_tx_set_max_payload() - TLS_TX_MAX_PAYLOAD_LEN
+ * @sk: socket, HELD or EXPLICIT
+ * @optval: u16, bytes of plaintext that a record of data may have. RFC 8449 §4
+ *	counts the type of a TLS 1.3 record too
+ * @optlen: its bytes
+ *
+ * Context: process, under the socket lock.
+ * Return: 0; -EBUSY while a record is open; -EINVAL, -EFAULT.
+ */
+int kseal_tx_set_max_payload(struct sock *sk, sockptr_t optval,
+			     unsigned int optlen)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	unsigned int min = RECORD_SIZE_LIMIT_MIN;
+	struct tls_crypto_info info = {};
+	struct kseal_tx *tx = &ks->tx;
+	u16 val;
+
+	if (tx->ring && tx->ring->open && tx->ring->payload)
+		return -EBUSY;
+	if (sockptr_is_null(optval) || optlen != sizeof(val))
+		return -EINVAL;
+	if (copy_from_sockptr(&val, optval, sizeof(val)))
+		return -EFAULT;
+	if (!kseal_tx_info(tx, &info))
+		kseal_rx_info(&ks->rx, &info);
+	if (info.version == TLS_1_3_VERSION)
+		min--;
+	if (val < min || val > KSEAL_MAX_PLAINTEXT)
+		return -EINVAL;
+	tx->max_payload = val;
 	return 0;
 }
 
@@ -251,9 +304,10 @@ static int tx_fill(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg)
 	unsigned int want;
 	int n, taken = 0;
 
-	while (msg_data_left(msg) && kseal_record_has_room(ring)) {
+	while (msg_data_left(msg) &&
+	       kseal_record_has_room(ring, tx->max_payload)) {
 		want = min_t(size_t, msg_data_left(msg),
-			     KSEAL_MAX_PLAINTEXT - ring->payload);
+			     tx->max_payload - ring->payload);
 		n = kseal_record_fill(sk, ring, msg, want, lent);
 		if (n < 0)
 			return taken ?: n;
@@ -282,7 +336,7 @@ static int tx_batch(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg,
 		}
 		*copied += n;
 		budget -= n;
-		if (!kseal_record_has_room(ring) ||
+		if (!kseal_record_has_room(ring, tx->max_payload) ||
 		    !(more || msg_data_left(msg)))
 			err = kseal_record_seal(sk, tx);
 		if (tx->err)

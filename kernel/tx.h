@@ -24,6 +24,7 @@ struct kseal_tx_ring;
  * @closed: close_notify (or a fatal alert) has been sent
  * @stuck: TCP has had no memory for what is sealed; read without the lock by poll
  * @stopping: the socket is being closed; @work is not scheduled any more
+ * @max_payload: bytes of plaintext that a record of data may have
  * @update_due: the peer wants a KeyUpdate before the next application data
  * @work: sends what is left in the ring when no call of the application does
  * @sk: for @work
@@ -41,6 +42,7 @@ struct kseal_tx {
 	bool stuck;
 	bool stopping;
 	bool update_due;
+	u16 max_payload;
 	struct delayed_work work;
 	struct sock *sk;
 	u64 records;
@@ -52,6 +54,8 @@ void kseal_tx_init(struct kseal_tx *tx);
 int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen);
 int kseal_tx_set_secret(struct sock *sk, sockptr_t optval,
 			unsigned int optlen);
+int kseal_tx_set_max_payload(struct sock *sk, sockptr_t optval,
+			     unsigned int optlen);
 bool kseal_tx_keyed(const struct kseal_tx *tx);
 bool kseal_tx_info(const struct kseal_tx *tx, struct tls_crypto_info *info);
 int kseal_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);

@@ -67,6 +67,8 @@ int kseal_ulp_get_info(struct sock *sk, struct sk_buff *skb, bool net_admin)
 						   TLS_CONF_BASE) ||
 	    nla_put_u16(skb, TLS_INFO_RXCONF, rx ? TLS_CONF_SW :
 						   TLS_CONF_BASE) ||
+	    nla_put_u16(skb, TLS_INFO_TX_MAX_PAYLOAD_LEN,
+			ks->tx.max_payload) ||
 	    (ks->tls.rx_no_pad && nla_put_flag(skb, TLS_INFO_RX_NO_PAD))) {
 		rcu_read_unlock();
 		nla_nest_cancel(skb, start);
@@ -92,7 +94,8 @@ size_t kseal_ulp_get_info_size(const struct sock *sk, bool net_admin)
 	       nla_total_size(sizeof(u16)) +	/* TLS_INFO_CIPHER */
 	       nla_total_size(sizeof(u16)) +	/* TLS_INFO_TXCONF */
 	       nla_total_size(sizeof(u16)) +	/* TLS_INFO_RXCONF */
-	       nla_total_size(0);		/* TLS_INFO_RX_NO_PAD */
+	       nla_total_size(0) +		/* TLS_INFO_RX_NO_PAD */
+	       nla_total_size(sizeof(u16));	/* TLS_INFO_TX_MAX_PAYLOAD_LEN */
 }
 
 struct tcp_ulp_ops kseal_ulp_ops __read_mostly = {

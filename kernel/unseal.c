@@ -252,6 +252,10 @@ static void rx_dispatch(struct sock *sk, struct kseal_rx *rx,
 		consume_skb(skb);
 		return;
 	}
+	if (cb->type == TLS_RECORD_TYPE_HANDSHAKE &&
+	    rx->key.format.version == TLS_1_3_VERSION && cb->len &&
+	    body[0] == KSEAL_HANDSHAKE_KEY_UPDATE)
+		WRITE_ONCE(rx->update_pending, true);
 	rx->held_bytes += cb->len;
 	__skb_queue_tail(&rx->held, skb);
 }
@@ -265,7 +269,8 @@ static void rx_dispatch(struct sock *sk, struct kseal_rx *rx,
  *
  * Context: process, under the socket lock.
  * Return: bytes put into @msg; 0 if something else has happened: see what is
- * held, @err and @eof; -EAGAIN if there is no whole record; -ENOMEM.
+ * held, @err and @eof; -EAGAIN if there is no whole record; -EKEYEXPIRED if the
+ * application has to set the next key first; -ENOMEM.
  */
 int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 		      size_t room)
@@ -274,6 +279,8 @@ int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 	struct kseal_header h;
 	int nsrc, err;
 
+	if (rx->update_pending)
+		return -EKEYEXPIRED;
 	kseal_stream_scan(sk, 1);
 	if (!rx->scan_off) {
 		if (rx->scan_bad < 0)

@@ -13,9 +13,18 @@
 #include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/socket.h>
+#include <linux/tls.h>
 #include <linux/uio.h>
 #include <net/sock.h>
 #include <net/tcp.h>
+
+/* A socket option since Linux 7.0. */
+#ifndef TLS_TX_MAX_PAYLOAD_LEN
+#define TLS_TX_MAX_PAYLOAD_LEN	5
+#endif
+#ifndef KSEAL_HAVE_TLS_INFO_MAX_PAYLOAD
+#define TLS_INFO_TX_MAX_PAYLOAD_LEN	7
+#endif
 
 #ifndef KSEAL_HAVE_SOCKADDR_UNSIZED
 #define sockaddr_unsized sockaddr

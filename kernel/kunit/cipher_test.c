@@ -10,6 +10,7 @@
 #include "suites.h"
 
 #define GCM_RECORDS	23726566	/* 2^24.5, RFC 8446 §5.5 */
+#define CCM_RECORDS	8388608		/* 2^23, RFC 9147 §4.5.3 */
 
 static const u8 some_key[KSEAL_KEY_MAX] = { 1, 2, 3 };
 static const u8 some_iv[KSEAL_NONCE_LEN] = { 4, 5, 6, 7, 8, 9 };
@@ -26,6 +27,16 @@ static const struct suite_param suites[] = {
 	{ "tls12_aes256", TLS_1_2_VERSION, TLS_CIPHER_AES_GCM_256 },
 	{ "tls13_aes128", TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128 },
 	{ "tls13_aes256", TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_256 },
+	{ "tls12_ccm", TLS_1_2_VERSION, TLS_CIPHER_AES_CCM_128 },
+	{ "tls13_ccm", TLS_1_3_VERSION, TLS_CIPHER_AES_CCM_128 },
+	{ "tls12_chacha", TLS_1_2_VERSION, TLS_CIPHER_CHACHA20_POLY1305 },
+	{ "tls13_chacha", TLS_1_3_VERSION, TLS_CIPHER_CHACHA20_POLY1305 },
+	{ "tls12_sm4_gcm", TLS_1_2_VERSION, TLS_CIPHER_SM4_GCM },
+	{ "tls13_sm4_gcm", TLS_1_3_VERSION, TLS_CIPHER_SM4_GCM },
+	{ "tls12_sm4_ccm", TLS_1_2_VERSION, TLS_CIPHER_SM4_CCM },
+	{ "tls13_sm4_ccm", TLS_1_3_VERSION, TLS_CIPHER_SM4_CCM },
+	{ "tls12_aria128", TLS_1_2_VERSION, TLS_CIPHER_ARIA_GCM_128 },
+	{ "tls12_aria256", TLS_1_2_VERSION, TLS_CIPHER_ARIA_GCM_256 },
 };
 
 static void suite_name(const struct suite_param *p, char *name)
@@ -62,24 +73,76 @@ static int set_secret(struct kseal_key *key, unsigned int len)
 				    len);
 }
 
-static void cipher_table_knows_gcm(struct kunit *test)
+struct row {
+	u16 type;
+	u8 key;
+	u8 hash;
+	u8 info;
+	u64 limit;
+};
+
+#define ROW(type, name, hash, limit)					\
+	{ TLS_CIPHER_##type, TLS_CIPHER_##type##_KEY_SIZE, (hash),	\
+	  sizeof(struct tls12_crypto_info_##name), (limit) }
+
+static const struct row rows[] = {
+	ROW(AES_GCM_128, aes_gcm_128, 32, GCM_RECORDS),
+	ROW(AES_GCM_256, aes_gcm_256, 48, GCM_RECORDS),
+	ROW(AES_CCM_128, aes_ccm_128, 32, CCM_RECORDS),
+	ROW(CHACHA20_POLY1305, chacha20_poly1305, 32, U64_MAX),
+	ROW(SM4_GCM, sm4_gcm, 32, GCM_RECORDS),
+	ROW(SM4_CCM, sm4_ccm, 32, CCM_RECORDS),
+	ROW(ARIA_GCM_128, aria_gcm_128, 0, GCM_RECORDS),
+	ROW(ARIA_GCM_256, aria_gcm_256, 0, GCM_RECORDS),
+};
+
+static void cipher_table_knows_what_the_kernel_has(struct kunit *test)
 {
 	const struct kseal_cipher *c;
+	int i, n = 0;
 
-	c = kseal_cipher_find(TLS_CIPHER_AES_GCM_128);
-	KUNIT_ASSERT_NOT_NULL(test, c);
-	KUNIT_EXPECT_EQ(test, c->key, 16);
-	KUNIT_EXPECT_EQ(test, c->hash, 32);
-	KUNIT_EXPECT_EQ(test, c->limit, GCM_RECORDS);
-	KUNIT_EXPECT_EQ(test, c->info,
-			sizeof(struct tls12_crypto_info_aes_gcm_128));
-	c = kseal_cipher_find(TLS_CIPHER_AES_GCM_256);
-	KUNIT_ASSERT_NOT_NULL(test, c);
-	KUNIT_EXPECT_EQ(test, c->key, 32);
-	KUNIT_EXPECT_EQ(test, c->hash, 48);
-	KUNIT_EXPECT_EQ(test, c->limit, GCM_RECORDS);
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		c = kseal_cipher_find(rows[i].type);
+		KUNIT_ASSERT_NOT_NULL(test, c);
+		KUNIT_EXPECT_EQ(test, c->key, rows[i].key);
+		KUNIT_EXPECT_EQ(test, c->hash, rows[i].hash);
+		KUNIT_EXPECT_EQ(test, c->info, rows[i].info);
+		KUNIT_EXPECT_EQ(test, c->limit, rows[i].limit);
+		KUNIT_EXPECT_EQ(test, c->salt + c->iv, KSEAL_NONCE_LEN);
+		KUNIT_EXPECT_TRUE(test, kseal_cipher_available(c));
+	}
 	KUNIT_EXPECT_NULL(test, kseal_cipher_find(0));
 	KUNIT_EXPECT_NULL(test, kseal_cipher_find(U16_MAX));
+	for (c = kseal_cipher_next(NULL); c; c = kseal_cipher_next(c))
+		n++;
+	KUNIT_EXPECT_EQ(test, n, ARRAY_SIZE(rows));
+}
+
+static void missing_algorithm_is_not_available(struct kunit *test)
+{
+	struct kseal_cipher c = *kseal_cipher_find(TLS_CIPHER_AES_GCM_128);
+
+	c.aead = "gcm(none)";
+	KUNIT_EXPECT_FALSE(test, kseal_cipher_available(&c));
+	c.aead = "gcm(aes)";
+	KUNIT_EXPECT_TRUE(test, kseal_cipher_available(&c));
+	c.hmac = "hmac(none)";
+	KUNIT_EXPECT_FALSE(test, kseal_cipher_available(&c));
+}
+
+/* RFC 6209 has suites of TLS 1.2 only. */
+static void aria_is_not_for_tls13(struct kunit *test)
+{
+	struct rig_keys keys = keys_of(TLS_1_3_VERSION, TLS_CIPHER_ARIA_GCM_128,
+				       0);
+	struct kseal_key *key, none = {};
+
+	key = kunit_kzalloc(test, sizeof(*key), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, key);
+	KUNIT_EXPECT_EQ(test, -EINVAL, rig_set_key(key, &none, &keys));
+	keys.cipher = TLS_CIPHER_ARIA_GCM_256;
+	KUNIT_EXPECT_EQ(test, -EINVAL, rig_set_key(key, &none, &keys));
+	KUNIT_EXPECT_FALSE(test, kseal_key_ready(key));
 }
 
 static void malformed_key_is_refused(struct kunit *test)
@@ -179,7 +242,9 @@ static void key_is_wiped_when_freed(struct kunit *test)
 
 static void key_retires_before_its_limit(struct kunit *test)
 {
-	struct rig r = param_rig(test, GCM_RECORDS - 2);
+	const struct suite_param *p = test->param_value;
+	u64 limit = kseal_cipher_find(p->cipher)->limit;
+	struct rig r = param_rig(test, limit - 2);
 	struct scatterlist sg[2];
 
 	KUNIT_EXPECT_EQ(test, kseal_key_left(r.key), 2);
@@ -192,7 +257,7 @@ static void key_retires_before_its_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EKEYEXPIRED,
 			kseal_key_seal(r.key, TLS_RECORD_TYPE_DATA, r.record,
 				       sg, sg, 1));
-	KUNIT_EXPECT_EQ(test, r.key->seq, GCM_RECORDS);
+	KUNIT_EXPECT_EQ(test, r.key->seq, limit);
 }
 
 static void key_beyond_its_limit_seals_nothing(struct kunit *test)
@@ -365,7 +430,9 @@ static void scattered_pieces_make_the_same_record(struct kunit *test)
 }
 
 static struct kunit_case cipher_cases[] = {
-	KUNIT_CASE(cipher_table_knows_gcm),
+	KUNIT_CASE(cipher_table_knows_what_the_kernel_has),
+	KUNIT_CASE(missing_algorithm_is_not_available),
+	KUNIT_CASE(aria_is_not_for_tls13),
 	KUNIT_CASE(malformed_key_is_refused),
 	KUNIT_CASE_PARAM(directions_agree_on_version_and_cipher,
 			 suite_gen_params),

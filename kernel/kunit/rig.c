@@ -12,7 +12,28 @@ static void free_key(void *key)
 }
 
 /**
- * rig_set_key() - hand a key over as an application does
+ * rig_info() - what setsockopt() would be given
+ * @u: result
+ * @keys: what it is made of
+ *
+ * Return: its bytes.
+ */
+unsigned int rig_info(union kseal_crypto_info *u, const struct rig_keys *keys)
+{
+	const struct kseal_cipher *c = kseal_cipher_find(keys->cipher);
+
+	memset(u, 0, sizeof(*u));
+	u->info.version = keys->version;
+	u->info.cipher_type = keys->cipher;
+	memcpy(u->bytes + c->salt_off, keys->iv, c->salt);
+	memcpy(u->bytes + c->iv_off, keys->iv + c->salt, c->iv);
+	memcpy(u->bytes + c->key_off, keys->key, c->key);
+	put_unaligned_be64(keys->seq, u->bytes + c->seq_off);
+	return c->info;
+}
+
+/**
+ * rig_set_key() - hand a key over as an agent does
  * @key: key to set
  * @other: key of the other direction
  * @keys: what it is made of
@@ -22,17 +43,10 @@ static void free_key(void *key)
 int rig_set_key(struct kseal_key *key, const struct kseal_key *other,
 		const struct rig_keys *keys)
 {
-	const struct kseal_cipher *c = kseal_cipher_find(keys->cipher);
-	u8 buf[64] = {};
-	struct tls_crypto_info *info = (void *)buf;
+	union kseal_crypto_info u;
+	unsigned int len = rig_info(&u, keys);
 
-	info->version = keys->version;
-	info->cipher_type = keys->cipher;
-	memcpy(buf + c->salt_off, keys->iv, c->salt);
-	memcpy(buf + c->iv_off, keys->iv + c->salt, c->iv);
-	memcpy(buf + c->key_off, keys->key, c->key);
-	put_unaligned_be64(keys->seq, buf + c->seq_off);
-	return kseal_key_set(key, other, KERNEL_SOCKPTR(buf), c->info);
+	return kseal_key_set(key, other, KERNEL_SOCKPTR(&u), len);
 }
 
 /**

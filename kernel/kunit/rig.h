@@ -39,6 +39,7 @@ struct rig_keys {
 };
 
 struct rig rig_make(struct kunit *test, const struct rig_keys *keys);
+unsigned int rig_info(union kseal_crypto_info *u, const struct rig_keys *keys);
 int rig_set_key(struct kseal_key *key, const struct kseal_key *other,
 		const struct rig_keys *keys);
 unsigned int rig_seal(struct kunit *test, struct rig *r, u8 type,

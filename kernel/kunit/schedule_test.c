@@ -78,6 +78,23 @@ static const struct generation sha384_chain[] = {
 	{}
 };
 
+/*
+ * TLS_SM4_GCM_SM3 (RFC 8998 §3.2): 30 31 ... 4f is updated once. Computed with the
+ * HMAC and the SM3 of OpenSSL 3.0.
+ */
+static const struct digits sm3_secret =
+	DIGITS("303132333435363738393a3b3c3d3e3f",
+	       "404142434445464748494a4b4c4d4e4f");
+static const struct generation sm3_chain[] = {
+	{
+		DIGITS("4e56c51a11d9517a7efe6b953d09a55e",
+		       "d1e582ae5aa025a7bdf9a94c45d15118"),
+		DIGITS("d1d94c605bccba63dd396ca052abb431"),
+		DIGITS("1f4e3ba4dcdb270a8b6d2098"),
+	},
+	{}
+};
+
 /* RFC 8448 §3: the server's handshake traffic secret and its Finished key. */
 static const struct digits handshake_secret =
 	DIGITS("b67b7d690cc16c4e75e54213cb2d37b4",
@@ -143,6 +160,19 @@ static void keys_of_a_sha384_suite_and_their_updates(struct kunit *test)
 	check_chain(test, "hmac(sha384)", sha384_chain);
 }
 
+static void keys_of_an_sm3_suite_after_an_update(struct kunit *test)
+{
+	struct hex secret = kseal_hex(test, &sm3_secret);
+
+	KUNIT_ASSERT_EQ(test, 0,
+			kseal_next_secret(hmac_of(test, "hmac(sm3)"),
+					  secret.data));
+	KUNIT_EXPECT_MEMEQ(test, secret.data,
+			   kseal_hex(test, &sm3_chain->secret).data,
+			   secret.len);
+	check_chain(test, "hmac(sm3)", sm3_chain);
+}
+
 /* A label that the kernel has no use for. */
 static void expand_label_is_not_only_for_keys(struct kunit *test)
 {
@@ -175,6 +205,7 @@ static struct kunit_case schedule_cases[] = {
 	KUNIT_CASE(keys_of_rfc8448_server_and_their_updates),
 	KUNIT_CASE(keys_of_rfc8448_client_and_their_updates),
 	KUNIT_CASE(keys_of_a_sha384_suite_and_their_updates),
+	KUNIT_CASE(keys_of_an_sm3_suite_after_an_update),
 	KUNIT_CASE(expand_label_is_not_only_for_keys),
 	KUNIT_CASE(too_much_is_not_expanded),
 	{}

@@ -10,6 +10,18 @@
  * (those of NIST's submission); their additional data are not TLS's, so the tags
  * were computed with OpenSSL 3.0 for a record of application data with sequence
  * number 1.
+ *
+ * The other ciphers likewise: key, nonce, plaintext and ciphertext are published
+ * (the beginning of them where they are long), the tag, and in TLS 1.3 the content
+ * type before it, is of a record with sequence number 1. It was computed by GCM and
+ * CCM written down in Python over the block ciphers of OpenSSL 3.0, which give the
+ * published tags for the published additional data, and, for ChaCha20-Poly1305, by
+ * OpenSSL's own.
+ *
+ *	AES-CCM			NIST SP 800-38C, appendix C, example 3
+ *	ChaCha20-Poly1305	RFC 8439 §2.8.2
+ *	SM4-GCM, SM4-CCM	RFC 8998 appendix A.1, A.2
+ *	ARIA-GCM		RFC 8269 appendix A.2
  */
 #include "rig.h"
 #include "suites.h"
@@ -34,6 +46,35 @@
 	       "86a7a9531534f7da2e4c303d8a318a72",			\
 	       "1c3c0c95956809532fcf0e2449a6b525",			\
 	       "b16aedf5aa0de657ba637b39")
+
+/* SP 800-38C */
+#define CCM_KEY		DIGITS("404142434445464748494a4b4c4d4e4f")
+#define CCM_DATA							\
+	DIGITS("202122232425262728292a2b2c2d2e2f3031323334353637")
+
+/* RFC 8439 */
+#define CHACHA_KEY							\
+	DIGITS("808182838485868788898a8b8c8d8e8f",			\
+	       "909192939495969798999a9b9c9d9e9f")
+#define CHACHA_IV	DIGITS("070000004041424344454646")	/* XOR 1 */
+#define CHACHA_DATA							\
+	DIGITS("4c616469657320616e642047656e746c656d656e206f6620",	\
+	       "74686520636c617373206f66202739393a20496620492063",	\
+	       "6f756c64206f6666657220796f75206f")
+
+/* RFC 8998 */
+#define SM4_KEY		DIGITS("0123456789abcdeffedcba9876543210")
+#define SM4_IV		DIGITS("00001234567800000000abcc")	/* XOR 1 */
+#define SM4_DATA							\
+	DIGITS("aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbcccccccccccccccc",	\
+	       "ddddddddddddddddeeeeeeeeeeeeeeeeffffffffffffffff",	\
+	       "eeeeeeeeeeeeeeeeaaaaaaaaaaaaaaaa")
+
+/* RFC 8269 */
+#define ARIA_NONCE	DIGITS("000020e8f5eb00000000315e")
+#define ARIA_DATA							\
+	DIGITS("f57af5fd4ae19562976ec57a5a7ad55a5af5c5e5c5fdf5c5",	\
+	       "5ad57a4a7272d57262e9729566ed66e97ac54a4a5a7ad5e1")
 
 struct vector {
 	const char *name;
@@ -103,6 +144,81 @@ static const struct vector vectors[] = {
 		       "7598a2bd2555d1aa8cb08e48590dbb3da7b08b1056828838",
 		       "c5f61e6393ba7a0abcc9f662",
 		       "17de10b9d500c4dff75d24e9c7138eb9"),
+	}, {
+		"tls12_aes128_ccm_example_3",
+		TLS_1_2_VERSION, TLS_CIPHER_AES_CCM_128,
+		CCM_KEY, DIGITS("101112131415161718191a1b"), 1,
+		TLS_RECORD_TYPE_DATA, CCM_DATA,
+		DIGITS("17 03 03 00 30 1415161718191a1b",
+		       "e3b201a9f5b71a7a9b1ceaeccd97e70b6176aad9a4428aa5",
+		       "793f3b8be592fd25462a8fc12944ffb1"),
+	}, {
+		"tls13_aes128_ccm_example_3",
+		TLS_1_3_VERSION, TLS_CIPHER_AES_CCM_128,
+		CCM_KEY, DIGITS("101112131415161718191a1a"), 1,
+		TLS_RECORD_TYPE_DATA, CCM_DATA,
+		DIGITS("17 03 03 00 29",
+		       "e3b201a9f5b71a7a9b1ceaeccd97e70b6176aad9a4428aa5",
+		       "7b a30f8af411e3887a7f9effaca65eee33"),
+	}, {
+		"tls12_chacha20_poly1305_rfc8439",
+		TLS_1_2_VERSION, TLS_CIPHER_CHACHA20_POLY1305,
+		CHACHA_KEY, CHACHA_IV, 1,
+		TLS_RECORD_TYPE_DATA, CHACHA_DATA,
+		DIGITS("17 03 03 00 50",
+		       "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fe",
+		       "a9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b",
+		       "1a71de0a9e060b2905d6a5b67ecd3b36",
+		       "486f5aedc94e386134027ba02fde33b6"),
+	}, {
+		"tls13_chacha20_poly1305_rfc8439",
+		TLS_1_3_VERSION, TLS_CIPHER_CHACHA20_POLY1305,
+		CHACHA_KEY, CHACHA_IV, 1,
+		TLS_RECORD_TYPE_DATA, CHACHA_DATA,
+		DIGITS("17 03 03 00 51",
+		       "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fe",
+		       "a9e2b5a736ee62d63dbea45e8ca9671282fafb69da92728b",
+		       "1a71de0a9e060b2905d6a5b67ecd3b36",
+		       "eb de5894455d4590b75a21fce1b1431075"),
+	}, {
+		"tls13_sm4_gcm_rfc8998",
+		TLS_1_3_VERSION, TLS_CIPHER_SM4_GCM,
+		SM4_KEY, SM4_IV, 1,
+		TLS_RECORD_TYPE_DATA, SM4_DATA,
+		DIGITS("17 03 03 00 51",
+		       "17f399f08c67d5ee19d0dc9969c4bb7d5fd46fd375648906",
+		       "9157b282bb200735d82710ca5c22f0ccfa7cbf93d496ac15",
+		       "a56834cbcf98c397b4024a2691233b8d",
+		       "39 9c18ed3575755546236b11fa73da6b29"),
+	}, {
+		"tls13_sm4_ccm_rfc8998",
+		TLS_1_3_VERSION, TLS_CIPHER_SM4_CCM,
+		SM4_KEY, SM4_IV, 1,
+		TLS_RECORD_TYPE_DATA, SM4_DATA,
+		DIGITS("17 03 03 00 51",
+		       "48af93501fa62adbcd414cce6034d895dda1bf8f132f0420",
+		       "98661572e7483094fd12e518ce062c98acee28d95df4416b",
+		       "ed31a2f04476c18bb40c84a74b97dc5b",
+		       "92 31baedde9240ce78a99fb2cbe9bf732c"),
+	}, {
+		"tls12_aria128_gcm_rfc8269",
+		TLS_1_2_VERSION, TLS_CIPHER_ARIA_GCM_128,
+		DIGITS("e91e5e75da65554a48181f3846349562"), ARIA_NONCE, 1,
+		TLS_RECORD_TYPE_DATA, ARIA_DATA,
+		DIGITS("17 03 03 00 48 f5eb00000000315e",
+		       "4d8a9a0675550c704b17d8c9ddc81a5cd6f7da34f2fe1b3d",
+		       "b7cb3dfb9697102ea0f3c1fc2dbc873d44bceeae8e444297",
+		       "56176be820e4ad7577edcb56f4bb5962"),
+	}, {
+		"tls12_aria256_gcm_rfc8269",
+		TLS_1_2_VERSION, TLS_CIPHER_ARIA_GCM_256,
+		DIGITS("0c5ffd37a11edc42c325287fc0604f2e",
+		       "3e8cd5671a00fe3216aa5eb105783b54"), ARIA_NONCE, 1,
+		TLS_RECORD_TYPE_DATA, ARIA_DATA,
+		DIGITS("17 03 03 00 48 f5eb00000000315e",
+		       "6f9e4bcbc8c85fc0128fb1e4a0a20cb9932ff74581f54fc0",
+		       "13dd054b19f99371425b352d97d3f337b90b63d1b082adee",
+		       "ade6fa9edbcf967e7a6cb592950e4842"),
 	},
 };
 

@@ -370,13 +370,16 @@ def keys_are_checked_as_the_tls_ulp_does(suite):
     for bad in (b"ab", info[:-1], info + b"x", b"\5\5" + info[2:], info[:2] + b"\0\0" + info[4:]):
         fails(lambda: sock.setsockopt(SOL_TLS, TLS_TX, bad), errno.EINVAL)
     fails(lambda: sock.setsockopt(SOL_TLS, KSEAL_TX_SECRET, tx.secret), errno.EINVAL)
+    fails(lambda: sock.getsockopt(SOL_TLS, TLS_TX, 4), errno.EBUSY)
     sock.setsockopt(SOL_TLS, TLS_TX, info)
-    fails(lambda: sock.setsockopt(SOL_TLS, TLS_TX, info), errno.EBUSY)
     for other in ALL:
         if other is not suite:
             fails(lambda: sock.setsockopt(SOL_TLS, TLS_RX, Direction(other).crypto_info()), errno.EINVAL)
-    equal(sock.getsockopt(SOL_TLS, TLS_TX, 4), info[:4])
-    fails(lambda: sock.getsockopt(SOL_TLS, TLS_TX, len(info)), errno.EINVAL)
+    for length in range(3, 100):
+        if length == 4 or length == len(info):
+            equal(sock.getsockopt(SOL_TLS, TLS_TX, length), info[:length])
+        else:
+            fails(lambda: sock.getsockopt(SOL_TLS, TLS_TX, length), errno.EINVAL)
     if suite.tls13:
         fails(lambda: sock.setsockopt(SOL_TLS, KSEAL_TX_SECRET, tx.secret[:-1]), errno.EINVAL)
         sock.setsockopt(SOL_TLS, KSEAL_TX_SECRET, tx.secret)
