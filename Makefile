@@ -5,10 +5,12 @@
 # kernel, so that several kernels do not tread on each other.
 
 # The kernel to build the module for: KERNEL=NAME is one of tests/vm/kernel
-# (stock-6.12, debug-um, debug-x86), KDIR=DIR any kernel's build directory.
+# (stock-6.12, debug-um, debug-x86), KDIR=DIR any kernel's build directory. Some of
+# the former are built for in a tree of another release of Debian, KCHROOT.
 ifdef KERNEL
 KDIR	:= $(shell tests/vm/kernel $(KERNEL) kdir)
 KARCH	:= $(shell tests/vm/kernel $(KERNEL) arch)
+KCHROOT	:= $(shell tests/vm/kernel $(KERNEL) chroot)
 ifeq ($(KDIR),)
 $(error no kernel called $(KERNEL))
 endif
@@ -62,7 +64,7 @@ help:
 	@echo 'Build'
 	@echo '  make             kseal.ko for the running kernel, kseald, kseal'
 	@echo '  make KDIR=DIR    the same for another kernel: its build directory'
-	@echo '  make module      kseal.ko alone (also KERNEL=stock-6.12)'
+	@echo '  make module      kseal.ko alone (also KERNEL=stock-6.12, stock-7)'
 	@echo '  make user        kseald and kseal alone'
 	@echo '  make check-config  what a kernel lacks for kseal.ko (also KDIR=, KERNEL=)'
 	@echo '  make install     all of it into the system (DESTDIR, PREFIX=$(PREFIX));'
@@ -101,7 +103,8 @@ module-locked:
 		{ rm -rf $(MODDIR); mkdir -p $(MODDIR); echo "$(KDIR)" >$(MODDIR)/.kdir; }
 	@find $(MODDIR) -xtype l -delete
 	@cp -dRsf $(CURDIR)/Kbuild $(CURDIR)/kernel $(CURDIR)/include $(MODDIR)/
-	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(MODDIR) $(if $(KARCH),ARCH=$(KARCH)) \
+	+@$(if $(KCHROOT),tests/vm/chroot $(KCHROOT) make,$(MAKE)) --no-print-directory \
+		-C $(patsubst $(KCHROOT)%,%,$(KDIR)) M=$(CURDIR)/$(MODDIR) $(if $(KARCH),ARCH=$(KARCH)) \
 		CONFIG_DEBUG_INFO_BTF_MODULES= modules
 	@echo "built $(MODDIR)/kseal.ko"
 
