@@ -74,12 +74,16 @@ help:
 	@echo '  make demo        unmodified servers speak TLS on a stock Debian kernel,'
 	@echo '                   in a virtual machine; HOST=1: on this machine'
 	@echo 'Test'
-	@echo '  make check       everything below: what CI runs'
+	@echo '  make check       what CI runs: all that is below on every kernel, but the long'
+	@echo '                   runs of selftests and e2e-debug, and bench'
 	@echo '  make static      compiler warnings, sparse, checkpatch, kernel-doc, ...'
 	@echo '  make unit        unit tests of the agent and the tools'
 	@echo '  make kunit       unit tests of the module, on the debug kernel'
 	@echo '  make records     the record layer against a peer that breaks the rules'
 	@echo '  make e2e         end to end, on the stock kernel in QEMU'
+	@echo '                   (records, e2e: KERNEL=stock-6.1, stock-7: on another)'
+	@echo '  make selftests   the kernel'"'"'s own test of its TLS, on tls.ko and on kseal.ko, case'
+	@echo '                   by case, on 6.1, 6.12 and 7 (KERNEL=stock-7: on one)'
 	@echo '  make e2e-debug   the same under KASAN, lockdep and kmemleak on user-mode'
 	@echo '                   Linux; DEBUG=x86: in QEMU, with several processors'
 	@echo '  make bench       what a record layer costs: kseal, the kernel'"'"'s tls, OpenSSL and'
@@ -177,7 +181,7 @@ KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$
 
 # ---- tests ------------------------------------------------------------------
 
-.PHONY: deps demo check static unit kunit records e2e e2e-debug bench
+.PHONY: deps demo check static unit kunit records e2e selftests e2e-debug bench
 deps:
 	tests/deps
 
@@ -187,8 +191,15 @@ demo:
 check:
 	tests/check
 
-static unit kunit records e2e:
+static unit kunit:
 	tests/check $@
+
+# KERNEL=stock-7 is the suite NAME-7
+records e2e:
+	tests/check $@$(addprefix -,$(patsubst stock-%,%,$(KERNEL)))
+
+selftests:
+	tests/check $(addprefix selftests-,$(or $(patsubst stock-%,%,$(KERNEL)),6.1 6.12 7))
 
 e2e-debug:
 	tests/check e2e-debug-$(or $(DEBUG),um)
