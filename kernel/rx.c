@@ -27,6 +27,13 @@
 /* What is held for those who only peek, or ask how much there is, is bounded. */
 #define RX_HELD_MAX	(4 * KSEAL_MAX_PLAINTEXT)
 
+/*
+ * TCP frees a buffer when all of it has been read, and a record may end in the next
+ * one. With room for two of the largest, it need not stop the sender until the
+ * start of a record has been moved out of its way.
+ */
+#define RX_WINDOW	(2 * SZ_64K)
+
 /**
  * kseal_rx_init() - set up an incoming direction without a key
  * @rx: zeroed
@@ -111,6 +118,9 @@ static void rx_data_ready(struct sock *sk)
  * kseal_rx_open() - let the application read
  * @sk: socket with a key, SEALED or EXPLICIT
  *
+ * Enlarges the receive buffer within tcp_rmem, as SO_RCVLOWAT does, unless the
+ * application has set its size.
+ *
  * Context: process, under the socket lock.
  */
 void kseal_rx_open(struct sock *sk)
@@ -120,6 +130,7 @@ void kseal_rx_open(struct sock *sk)
 
 	rx->sealed = ks->state == KSEAL_SEALED;
 	rx->lowat = sk->sk_rcvlowat;
+	ks->family->base_ops->set_rcvlowat(sk, RX_WINDOW);
 	write_lock_bh(&sk->sk_callback_lock);
 	rx->data_ready = sk->sk_data_ready;
 	sk->sk_data_ready = rx_data_ready;
@@ -403,11 +414,10 @@ static int rx_recvmsg(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 		if (ret != -EAGAIN)
 			break;
 
-		if (copied >= target) {
-			if (!sk_flush_backlog(sk))
-				break;
+		if (sk_flush_backlog(sk))
 			continue;
-		}
+		if (copied >= target)
+			break;
 		if (rx_over(sk, rx, copied, &err))
 			break;
 		err = rx_await(sk, rx, &timeo, call.skip);

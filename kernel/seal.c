@@ -9,6 +9,11 @@
  * which also brings them into the cache. Pages that are lent (MSG_SPLICE_PAGES:
  * sendfile, splice) are encrypted from where they are. They may change meanwhile:
  * the tag is computed over the ciphertext, so that a record is whole in any case.
+ *
+ * The kernel's AEADs go through memory page by page and do a cipher block that
+ * lies across an edge by hand. So long ciphertext begins at a multiple of a block;
+ * that of lent pages where these do in their pages, which makes the edges coincide.
+ * Headers and tags come from elsewhere then, not to waste a page a record.
  */
 #include <linux/bitmap.h>
 #include <net/tcp.h>
@@ -19,6 +24,8 @@
 #include "stats.h"
 
 #define TX_CONTROL_MAX	16
+#define TX_BLOCK	16	/* of every cipher that works in blocks */
+#define TX_SPARE_MIN	64	/* a header and a tag, and then some */
 #define TX_CONTROL_ROOM	64	/* bytes of a whole control record, at most */
 
 static_assert(sizeof(struct kseal_tx_ring) <= 2048);
@@ -87,23 +94,66 @@ static void sg_add(struct scatterlist *sg, unsigned int *nr, struct page *page,
 }
 
 /*
- * Up to @want bytes of fresh memory, at least 32 if as many are wanted, with a
- * page reference for the caller.
+ * Up to @want bytes of fresh memory at an offset of @at modulo @align, at most a
+ * page; at least 16 bytes if as many are wanted and @align is TX_BLOCK, at least 32
+ * if it is 1. With a page reference for the caller. Returns 0 without memory.
  */
 static unsigned int tx_alloc(struct sock *sk, unsigned int want,
+			     unsigned int at, unsigned int align,
 			     struct page **page, unsigned int *off)
 {
 	struct page_frag *pfrag = sk_page_frag(sk);
 	unsigned int n;
 
-	if (!sk_page_frag_refill(sk, pfrag))
-		return 0;
+	for (;;) {
+		if (!sk_page_frag_refill(sk, pfrag))
+			return 0;
+		n = (at - pfrag->offset) & (align - 1);
+		pfrag->offset += min(n, pfrag->size - pfrag->offset);
+		if (pfrag->offset < pfrag->size)
+			break;
+	}
 	n = min(want, pfrag->size - pfrag->offset);
 	*page = pfrag->page;
 	*off = pfrag->offset;
 	get_page(pfrag->page);
 	pfrag->offset += n;
 	return n;
+}
+
+/*
+ * @len bytes for a header or a tag, not next to the ciphertext; with a page
+ * reference for the caller. Takes the rest of a page at a time: what follows is
+ * then at the start of one, where most lent pages want it.
+ */
+static bool spare_alloc(struct sock *sk, struct kseal_tx_ring *ring,
+			unsigned int len, struct page **page, unsigned int *off)
+{
+	struct page_frag *spare = &ring->spare, *pfrag = sk_page_frag(sk);
+	unsigned int n;
+
+	if (spare->size - spare->offset < len) {
+		if (!skb_page_frag_refill(TX_SPARE_MIN, pfrag,
+					  sk->sk_allocation))
+			return false;
+		if (spare->page)
+			put_page(spare->page);
+		n = PAGE_SIZE - offset_in_page(pfrag->offset);
+		if (n < TX_SPARE_MIN)
+			n += PAGE_SIZE;
+		*spare = (struct page_frag) {
+			.page	= pfrag->page,
+			.offset	= pfrag->offset,
+			.size	= min(pfrag->offset + n, pfrag->size),
+		};
+		get_page(spare->page);
+		pfrag->offset = spare->size;
+	}
+	*page = spare->page;
+	*off = spare->offset;
+	get_page(spare->page);
+	spare->offset += len;
+	return true;
 }
 
 static void return_lent(struct kseal_tx_ring *ring)
@@ -157,6 +207,13 @@ static int tx_check_limit(struct sock *sk, struct kseal_tx *tx, u8 type)
 	return tx->err;
 }
 
+/* Are these pages that may be referred to? */
+static bool is_lent(const struct msghdr *msg)
+{
+	return (msg->msg_flags & MSG_SPLICE_PAGES) &&
+	       iov_iter_is_bvec(&msg->msg_iter);
+}
+
 static int fill_copy(struct sock *sk, struct kseal_tx_ring *ring,
 		     struct msghdr *msg, unsigned int want)
 {
@@ -164,7 +221,7 @@ static int fill_copy(struct sock *sk, struct kseal_tx_ring *ring,
 	unsigned int off;
 	size_t n, got;
 
-	n = tx_alloc(sk, want, &page, &off);
+	n = tx_alloc(sk, want, 0, 1, &page, &off);
 	if (!n)
 		return -ENOMEM;
 	got = copy_page_from_iter(page, off, n, &msg->msg_iter);
@@ -178,15 +235,15 @@ static int fill_copy(struct sock *sk, struct kseal_tx_ring *ring,
 	return got;
 }
 
-/* Room for @len bytes of ciphertext. */
+/* Room for up to @len bytes of ciphertext, for plaintext at @at in its page. */
 static unsigned int fill_room(struct sock *sk, struct kseal_tx_ring *ring,
-			      unsigned int len)
+			      unsigned int len, unsigned int at)
 {
 	unsigned int n, off, done = 0;
 	struct page *page;
 
 	while (done < len && ring->nr_dst < TX_SEGS - 1) {
-		n = tx_alloc(sk, len - done, &page, &off);
+		n = tx_alloc(sk, len - done, at + done, PAGE_SIZE, &page, &off);
 		if (!n)
 			break;
 		sg_add(ring->dst, &ring->nr_dst, page, off, n);
@@ -199,27 +256,40 @@ static unsigned int fill_room(struct sock *sk, struct kseal_tx_ring *ring,
 static int fill_lent(struct sock *sk, struct kseal_tx_ring *ring,
 		     struct msghdr *msg, unsigned int want)
 {
-	struct page *page = NULL, **pages = &page;
-	unsigned int done;
-	size_t off;
-	ssize_t got;
+	unsigned int i, len, off, n = 0, done, nr = ring->nr_src;
+	unsigned int skip = msg->msg_iter.iov_offset;
+	const struct bio_vec *bv = msg->msg_iter.bvec;
+	struct scatterlist *sg = ring->src;
+	struct page *page;
 
-	got = iov_iter_extract_pages(&msg->msg_iter, &pages, want, 1, 0, &off);
-	if (got <= 0)
-		return got ?: -EIO;
-	if (!sendpage_ok(page)) {
-		iov_iter_revert(&msg->msg_iter, got);
-		return fill_copy(sk, ring, msg, want);
+	for (; n < want && nr < TX_SEGS - 2; bv++, skip = 0) {
+		len = min(want - n, bv->bv_len - skip);
+		off = bv->bv_offset + skip;
+		page = nth_page(bv->bv_page, off >> PAGE_SHIFT);
+		if (!len)
+			continue;
+		if (!sendpage_ok(page))
+			break;
+		sg_set_page(&sg[nr++], page, len, offset_in_page(off));
+		n += len;
 	}
-	done = fill_room(sk, ring, got);
-	iov_iter_revert(&msg->msg_iter, got - done);
-	if (!done)
-		return -ENOMEM;
-	get_page(page);
-	ring->in_place = false;
-	__set_bit(ring->nr_src, ring->lent);
-	sg_set_page(&ring->src[ring->nr_src++], page, done, off);
-	return done;
+	if (!n)
+		return fill_copy(sk, ring, msg, len);
+
+	done = fill_room(sk, ring, n, sg[ring->nr_src].offset);
+	for (; n > done; n -= len) {
+		len = min(n - done, sg[nr - 1].length);
+		sg[nr - 1].length -= len;
+		nr -= !sg[nr - 1].length;
+	}
+	for (i = ring->nr_src; i < nr; i++) {
+		get_page(sg_page(&sg[i]));
+		__set_bit(i, ring->lent);
+		ring->in_place = false;
+	}
+	ring->nr_src = nr;
+	iov_iter_advance(&msg->msg_iter, n);
+	return n ?: -ENOMEM;
 }
 
 /**
@@ -228,18 +298,17 @@ static int fill_lent(struct sock *sk, struct kseal_tx_ring *ring,
  * @ring: ring with an open record that has room
  * @msg: where from; advanced
  * @want: bytes, not more than the record has room for
- * @lent: @msg is a bvec of pages that may be referred to
  *
  * Context: process, under the socket lock.
  * Return: bytes added, at least 1; -ENOMEM, -EFAULT, -EIO.
  */
 int kseal_record_fill(struct sock *sk, struct kseal_tx_ring *ring,
-		      struct msghdr *msg, unsigned int want, bool lent)
+		      struct msghdr *msg, unsigned int want)
 {
 	int n;
 
-	n = lent ? fill_lent(sk, ring, msg, want) :
-		   fill_copy(sk, ring, msg, want);
+	n = is_lent(msg) ? fill_lent(sk, ring, msg, want) :
+			   fill_copy(sk, ring, msg, want);
 	if (n > 0)
 		ring->payload += n;
 	return n;
@@ -269,6 +338,7 @@ int kseal_record_seal(struct sock *sk, struct kseal_tx *tx)
 	struct scatterlist *src = ring->dst;
 	unsigned int off, n = f->tail + f->tag;
 	struct page *page;
+	bool ok;
 	int err;
 
 	if (tx->update_due) {
@@ -276,7 +346,13 @@ int kseal_record_seal(struct sock *sk, struct kseal_tx *tx)
 		if (err)
 			return err;
 	}
-	if (ring->nr == TX_BVECS || !tx_alloc(sk, n, &page, &off))
+	if (ring->nr == TX_BVECS)
+		return -ENOMEM;
+	if (ring->in_place)
+		ok = tx_alloc(sk, n, 0, 1, &page, &off);
+	else
+		ok = spare_alloc(sk, ring, n, &page, &off);
+	if (!ok)
 		return -ENOMEM;
 	if (!ring->in_place) {
 		src = ring->src;
@@ -314,16 +390,19 @@ int kseal_record_seal(struct sock *sk, struct kseal_tx *tx)
  * @sk: socket
  * @tx: outgoing direction
  * @type: content type; an open record of another one is sealed first
+ * @msg: what it will be filled from
  *
  * Context: process, under the socket lock.
  * Return: 0; -ENOMEM; -EKEYEXPIRED if the key has reached its limit and there is
  * no next one; another negative errno is the end of the stream.
  */
-int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type)
+int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type,
+		      const struct msghdr *msg)
 {
+	unsigned int off, align, prefix = tx->key.format.prefix;
 	struct kseal_tx_ring *ring = tx->ring;
 	struct page *page;
-	unsigned int off;
+	bool ok;
 	int err;
 
 	if (ring->open && (!ring->payload || ring->type == type)) {
@@ -340,10 +419,16 @@ int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type)
 		return err;
 	if (!kseal_ring_has_room(ring))
 		return -ENOMEM;
-	if (!tx_alloc(sk, tx->key.format.prefix, &page, &off))
+	/* Short ones end within a page, and are one piece if without a gap. */
+	align = iov_iter_count(&msg->msg_iter) < PAGE_SIZE ? 1 : TX_BLOCK;
+	if (is_lent(msg))
+		ok = spare_alloc(sk, ring, prefix, &page, &off);
+	else
+		ok = tx_alloc(sk, prefix, -prefix, align, &page, &off);
+	if (!ok)
 		return -ENOMEM;
 	ring->prefix = page_address(page) + off;
-	ring_add(ring, page, off, tx->key.format.prefix);
+	ring_add(ring, page, off, prefix);
 	ring->open = true;
 	ring->type = type;
 	ring->in_place = true;
@@ -451,4 +536,7 @@ void kseal_ring_empty(struct kseal_tx_ring *ring)
 		put_page(ring->bvec[--ring->nr].bv_page);
 	ring->nr_sealed = 0;
 	ring->sealed = 0;
+	if (ring->spare.page)
+		put_page(ring->spare.page);
+	ring->spare = (struct page_frag) {};
 }

@@ -6,6 +6,7 @@
 #define _KSEAL_SEAL_H
 
 #include <linux/bvec.h>
+#include <linux/mm_types_task.h>
 #include <linux/scatterlist.h>
 
 #include "record.h"
@@ -35,6 +36,8 @@ struct sock;
  * @src: AAD and plaintext of the open record
  * @dst: AAD and ciphertext of the open record
  * @ctl: AAD and content of a control record
+ * @spare: memory for the headers and tags of records of lent pages; its own
+ *	page reference
  */
 struct kseal_tx_ring {
 	struct bio_vec bvec[TX_BVECS];
@@ -52,6 +55,7 @@ struct kseal_tx_ring {
 	struct scatterlist src[TX_SEGS];
 	struct scatterlist dst[TX_SEGS];
 	struct scatterlist ctl[2];
+	struct page_frag spare;
 };
 
 /* The ring can take a whole record, however fragmented. */
@@ -69,9 +73,10 @@ static inline bool kseal_record_has_room(const struct kseal_tx_ring *ring,
 
 int kseal_ring_init(struct kseal_tx *tx);
 void kseal_ring_bind(struct kseal_tx *tx);
-int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type);
+int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type,
+		      const struct msghdr *msg);
 int kseal_record_fill(struct sock *sk, struct kseal_tx_ring *ring,
-		      struct msghdr *msg, unsigned int want, bool lent);
+		      struct msghdr *msg, unsigned int want);
 int kseal_record_seal(struct sock *sk, struct kseal_tx *tx);
 void kseal_record_drop(struct kseal_tx_ring *ring);
 void kseal_ring_taken(struct kseal_tx_ring *ring, unsigned int len);

@@ -298,8 +298,6 @@ static int tx_record_type(const struct kseal_sock *ks, struct msghdr *msg,
 /* Fill the open record from @msg. Returns bytes taken or an errno. */
 static int tx_fill(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg)
 {
-	bool lent = (msg->msg_flags & MSG_SPLICE_PAGES) &&
-		    iov_iter_is_bvec(&msg->msg_iter);
 	struct kseal_tx_ring *ring = tx->ring;
 	unsigned int want;
 	int n, taken = 0;
@@ -308,7 +306,7 @@ static int tx_fill(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg)
 	       kseal_record_has_room(ring, tx->max_payload)) {
 		want = min_t(size_t, msg_data_left(msg),
 			     tx->max_payload - ring->payload);
-		n = kseal_record_fill(sk, ring, msg, want, lent);
+		n = kseal_record_fill(sk, ring, msg, want);
 		if (n < 0)
 			return taken ?: n;
 		taken += n;
@@ -326,7 +324,7 @@ static int tx_batch(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg,
 	int n, err;
 
 	do {
-		err = kseal_record_open(sk, tx, type);
+		err = kseal_record_open(sk, tx, type, msg);
 		if (err)
 			break;
 		n = tx_fill(sk, tx, msg);
