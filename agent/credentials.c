@@ -5,13 +5,16 @@
  * load but for the ticket key, which has a lock.
  *
  * The settings follow RFC 9325 (BCP 195), restricted to the AEADs that the kernel
- * module seals with: AES-128-GCM and AES-256-GCM.
+ * module seals with on this kernel: AES-GCM, and ChaCha20-Poly1305 and AES-128-CCM
+ * where the kernel has them.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/x509.h>
+#include <linux/tls.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,17 +33,25 @@
 /* RFC 9325 section 4.1.1 wants ticket keys changed at least weekly. */
 #define TICKET_KEY_LIFE		(24 * 3600)		/* seconds */
 
+/* Ciphers that not every kernel has; bits of an index into the priorities. */
+#define OFFER_CHACHA20	0x1
+#define OFFER_CCM	0x2
+#define OFFERS		0x4
+
+/* What this kernel has. There is one kernel, whatever the worker or the profile. */
+static atomic_uint offered;
+
 /**
  * struct kseal_credentials - see the file's head
  * @x509: certificate chain, key and trusted CAs
- * @priority: versions, cipher suites, groups, signatures
+ * @priority: versions, cipher suites, groups, signatures; by OFFER_*
  * @lock: guards @ticket_key and @ticket_key_born
  * @ticket_key: seals session tickets; never leaves this process
  * @ticket_key_born: CLOCK_MONOTONIC seconds
  */
 struct kseal_credentials {
 	gnutls_certificate_credentials_t x509;
-	gnutls_priority_t priority;
+	gnutls_priority_t priority[OFFERS];
 	pthread_mutex_t lock;
 	gnutls_datum_t ticket_key;
 	time_t ticket_key_born;
@@ -370,12 +381,13 @@ out:
  * curves of 4.2.1. GnuTLS servers never renegotiate by themselves, and after the
  * handshake the kernel answers a ClientHello with an alert.
  */
-static int set_priority(struct kseal_credentials *c, unsigned int versions)
+static int set_priority(gnutls_priority_t *priority, unsigned int versions,
+			unsigned int offer)
 {
 	char text[768];
 
 	snprintf(text, sizeof(text), "NONE%s%s"
-		 ":+AES-128-GCM:+AES-256-GCM:+AEAD"
+		 ":+AES-128-GCM:+AES-256-GCM%s%s:+AEAD"
 		 ":+ECDHE-ECDSA:+ECDHE-RSA"
 		 ":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1"
 		 ":+SIGN-ECDSA-SHA256:+SIGN-ECDSA-SHA384:+SIGN-ECDSA-SHA512"
@@ -386,8 +398,42 @@ static int set_priority(struct kseal_credentials *c, unsigned int versions)
 		 ":+SIGN-RSA-SHA256:+SIGN-RSA-SHA384:+SIGN-RSA-SHA512"
 		 ":+COMP-NULL:+CTYPE-X509:%%PROFILE_MEDIUM:%%SERVER_PRECEDENCE",
 		 versions & KSEAL_VERSION_1_3 ? ":+VERS-TLS1.3" : "",
-		 versions & KSEAL_VERSION_1_2 ? ":+VERS-TLS1.2" : "");
-	return gnutls_priority_init(&c->priority, text, NULL);
+		 versions & KSEAL_VERSION_1_2 ? ":+VERS-TLS1.2" : "",
+		 offer & OFFER_CHACHA20 ? ":+CHACHA20-POLY1305" : "",
+		 offer & OFFER_CCM ? ":+AES-128-CCM" : "");
+	return gnutls_priority_init(priority, text, NULL);
+}
+
+static int set_priorities(struct kseal_credentials *c, unsigned int versions)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < OFFERS && ret == 0; i++)
+		ret = set_priority(&c->priority[i], versions, i);
+	return ret;
+}
+
+/**
+ * kseal_credentials_offer() - say what the kernel can seal with
+ * @ciphers: TLS_CIPHER_* of <linux/tls.h>; AES-GCM is taken for granted
+ * @count: how many
+ *
+ * For all handshakes that begin from now on. Until it has been called, only AES-GCM
+ * is offered.
+ *
+ * Context: any thread.
+ */
+void kseal_credentials_offer(const uint16_t *ciphers, size_t count)
+{
+	unsigned int offer = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (ciphers[i] == TLS_CIPHER_CHACHA20_POLY1305)
+			offer |= OFFER_CHACHA20;
+		else if (ciphers[i] == TLS_CIPHER_AES_CCM_128)
+			offer |= OFFER_CCM;
+	}
+	atomic_store(&offered, offer);
 }
 
 static time_t monotonic_seconds(void)
@@ -439,7 +485,7 @@ enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **
 	pthread_mutex_init(&c->lock, NULL);
 	ret = gnutls_certificate_allocate_credentials(&c->x509);
 	if (ret == 0)
-		ret = set_priority(c, profile->versions);
+		ret = set_priorities(c, profile->versions);
 	if (ret == 0)
 		ret = renew_ticket_key(c);
 	if (ret < 0) {
@@ -473,8 +519,10 @@ void kseal_credentials_free(struct kseal_credentials *c)
 		gnutls_memset(c->ticket_key.data, 0, c->ticket_key.size);
 		gnutls_free(c->ticket_key.data);
 	}
-	if (c->priority)
-		gnutls_priority_deinit(c->priority);
+	for (unsigned int i = 0; i < OFFERS; i++) {
+		if (c->priority[i])
+			gnutls_priority_deinit(c->priority[i]);
+	}
 	if (c->x509)
 		gnutls_certificate_free_credentials(c->x509);
 	pthread_mutex_destroy(&c->lock);
@@ -497,7 +545,7 @@ int kseal_credentials_apply(struct kseal_credentials *c,
 	gnutls_datum_t alpn[KSEAL_ALPN_PROTOCOLS];
 	int ret;
 
-	ret = gnutls_priority_set(session, c->priority);
+	ret = gnutls_priority_set(session, c->priority[atomic_load(&offered)]);
 	if (ret < 0)
 		return ret;
 	ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, c->x509);

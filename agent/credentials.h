@@ -8,6 +8,7 @@
 
 #include <gnutls/gnutls.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct kseal_profile;
 struct kseal_credentials;
@@ -25,6 +26,7 @@ enum kseal_credentials_status {
 enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **result,
 						     const struct kseal_profile *profile,
 						     char *why, size_t size);
+void kseal_credentials_offer(const uint16_t *ciphers, size_t count);
 void kseal_credentials_free(struct kseal_credentials *c);
 int kseal_credentials_apply(struct kseal_credentials *c,
 			    const struct kseal_profile *profile,

@@ -5,61 +5,114 @@
  */
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "keys.h"
 
+#define NONCE_SIZE	12
+
+/**
+ * struct layout - where a cipher's key goes in what TLS_TX and TLS_RX take
+ * @algorithm: GnuTLS's name
+ * @type: the kernel's
+ * @size: bytes of the whole
+ * @key: offset
+ * @key_size: bytes
+ * @salt: offset
+ * @salt_size: bytes
+ * @iv: offset
+ * @iv_size: bytes
+ * @seq: offset
+ * @explicit_nonce: a TLS 1.2 record carries @iv
+ */
+struct layout {
+	gnutls_cipher_algorithm_t algorithm;
+	uint16_t type;
+	uint8_t size;
+	uint8_t key;
+	uint8_t key_size;
+	uint8_t salt;
+	uint8_t salt_size;
+	uint8_t iv;
+	uint8_t iv_size;
+	uint8_t seq;
+	bool explicit_nonce;
+};
+
+#define LAYOUT(_algorithm, _type, _info, _explicit) {				\
+	.algorithm = GNUTLS_CIPHER_##_algorithm,				\
+	.type = TLS_CIPHER_##_type,						\
+	.size = sizeof(struct tls12_crypto_info_##_info),			\
+	.key = offsetof(struct tls12_crypto_info_##_info, key),			\
+	.key_size = TLS_CIPHER_##_type##_KEY_SIZE,				\
+	.salt = offsetof(struct tls12_crypto_info_##_info, salt),		\
+	.salt_size = TLS_CIPHER_##_type##_SALT_SIZE,				\
+	.iv = offsetof(struct tls12_crypto_info_##_info, iv),			\
+	.iv_size = TLS_CIPHER_##_type##_IV_SIZE,				\
+	.seq = offsetof(struct tls12_crypto_info_##_info, rec_seq),		\
+	.explicit_nonce = (_explicit),						\
+}
+
+static const struct layout layouts[] = {
+	LAYOUT(AES_128_GCM, AES_GCM_128, aes_gcm_128, true),
+	LAYOUT(AES_256_GCM, AES_GCM_256, aes_gcm_256, true),
+	LAYOUT(AES_128_CCM, AES_CCM_128, aes_ccm_128, true),
+	LAYOUT(CHACHA20_POLY1305, CHACHA20_POLY1305, chacha20_poly1305, false),
+};
+
+static const struct layout *find_layout(gnutls_cipher_algorithm_t algorithm)
+{
+	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
+		if (layouts[i].algorithm == algorithm)
+			return &layouts[i];
+	}
+	return NULL;
+}
+
 /*
- * The per-record nonce is what the two versions build differently from the same
- * fields of the socket option:
- *  - TLS 1.3: salt || iv is the 12-byte write IV, XORed with the record number
- *    (RFC 8446 section 5.3). GnuTLS holds it whole.
- *  - TLS 1.2: salt is the implicit part, 4 bytes from the key block, and iv the
- *    explicit part (RFC 5288 section 3). GnuTLS holds the implicit part and sends
- *    the record number as the explicit one, so the next of them goes on from
- *    there and none comes twice.
+ * The per-record nonce is what versions and ciphers build differently from the same
+ * fields of the socket option, salt || iv:
+ *  - TLS 1.3, and ChaCha20-Poly1305 in TLS 1.2: the 12-byte write IV, XORed with
+ *    the record number (RFC 8446 section 5.3, RFC 7905 section 2). GnuTLS holds it
+ *    whole.
+ *  - GCM and CCM in TLS 1.2: salt is the implicit part, 4 bytes from the key block,
+ *    and iv the explicit part (RFC 5288 section 3, RFC 6655 section 3). GnuTLS
+ *    holds the implicit part and sends the record number as the explicit one, so
+ *    the next of them goes on from there and none comes twice.
  */
 static int fill_direction(union kseal_crypto_info *out, bool read, uint16_t version,
-			  uint16_t cipher, gnutls_session_t session)
+			  const struct layout *l, gnutls_session_t session)
 {
-	const size_t salt_size = TLS_CIPHER_AES_GCM_128_SALT_SIZE;
-	const size_t iv_size = TLS_CIPHER_AES_GCM_128_IV_SIZE;
-	unsigned char number[TLS_CIPHER_AES_GCM_128_REC_SEQ_SIZE];
-	const unsigned char *explicit_iv = number;
+	unsigned char number[8], nonce[NONCE_SIZE], *bytes = (unsigned char *)out;
 	gnutls_datum_t iv, key;
-	size_t key_size;
 	int ret;
 
 	ret = gnutls_record_get_state(session, read, NULL, &iv, &key, number);
 	if (ret < 0)
 		return ret;
-	if (version == TLS_1_3_VERSION) {
-		if (iv.size != salt_size + iv_size)
-			return GNUTLS_E_INTERNAL_ERROR;
-		explicit_iv = iv.data + salt_size;
-	} else if (iv.size < salt_size) {
+	if (key.size != l->key_size)
 		return GNUTLS_E_INTERNAL_ERROR;
+	if (version == TLS_1_3_VERSION || !l->explicit_nonce) {
+		if (iv.size != NONCE_SIZE)
+			return GNUTLS_E_INTERNAL_ERROR;
+		memcpy(nonce, iv.data, NONCE_SIZE);
+	} else {
+		if (iv.size < l->salt_size)
+			return GNUTLS_E_INTERNAL_ERROR;
+		memcpy(nonce, iv.data, l->salt_size);
+		memcpy(nonce + l->salt_size, number, sizeof(number));
 	}
 
 	memset(out, 0, sizeof(*out));
 	out->info.version = version;
-	out->info.cipher_type = cipher;
-	key_size = cipher == TLS_CIPHER_AES_GCM_128 ? TLS_CIPHER_AES_GCM_128_KEY_SIZE :
-						      TLS_CIPHER_AES_GCM_256_KEY_SIZE;
-	if (key.size != key_size)
-		return GNUTLS_E_INTERNAL_ERROR;
-	if (cipher == TLS_CIPHER_AES_GCM_128) {
-		memcpy(out->gcm128.key, key.data, key_size);
-		memcpy(out->gcm128.salt, iv.data, salt_size);
-		memcpy(out->gcm128.iv, explicit_iv, iv_size);
-		memcpy(out->gcm128.rec_seq, number, sizeof(number));
-	} else {
-		memcpy(out->gcm256.key, key.data, key_size);
-		memcpy(out->gcm256.salt, iv.data, salt_size);
-		memcpy(out->gcm256.iv, explicit_iv, iv_size);
-		memcpy(out->gcm256.rec_seq, number, sizeof(number));
-	}
+	out->info.cipher_type = l->type;
+	memcpy(bytes + l->key, key.data, l->key_size);
+	memcpy(bytes + l->salt, nonce, l->salt_size);
+	memcpy(bytes + l->iv, nonce + l->salt_size, l->iv_size);
+	memcpy(bytes + l->seq, number, sizeof(number));
+	explicit_bzero(nonce, sizeof(nonce));
 	return 0;
 }
 
@@ -75,7 +128,8 @@ static int fill_direction(union kseal_crypto_info *out, bool read, uint16_t vers
 int kseal_keys_extract(struct kseal_keys *keys, gnutls_session_t session,
 		       const struct kseal_secrets *secrets)
 {
-	uint16_t version, cipher;
+	const struct layout *layout = find_layout(gnutls_cipher_get(session));
+	uint16_t version;
 	int ret;
 
 	memset(keys, 0, sizeof(*keys));
@@ -92,23 +146,14 @@ int kseal_keys_extract(struct kseal_keys *keys, gnutls_session_t session,
 	default:
 		return GNUTLS_E_UNIMPLEMENTED_FEATURE;
 	}
-	switch (gnutls_cipher_get(session)) {
-	case GNUTLS_CIPHER_AES_128_GCM:
-		cipher = TLS_CIPHER_AES_GCM_128;
-		keys->info_size = sizeof(keys->tx.gcm128);
-		break;
-	case GNUTLS_CIPHER_AES_256_GCM:
-		cipher = TLS_CIPHER_AES_GCM_256;
-		keys->info_size = sizeof(keys->tx.gcm256);
-		break;
-	default:
-		ret = GNUTLS_E_UNIMPLEMENTED_FEATURE;
+	ret = GNUTLS_E_UNIMPLEMENTED_FEATURE;
+	if (!layout)
 		goto fail;
-	}
+	keys->info_size = layout->size;
 
-	ret = fill_direction(&keys->tx, false, version, cipher, session);
+	ret = fill_direction(&keys->tx, false, version, layout, session);
 	if (ret == 0)
-		ret = fill_direction(&keys->rx, true, version, cipher, session);
+		ret = fill_direction(&keys->rx, true, version, layout, session);
 	if (ret == 0)
 		return 0;
 fail:
@@ -139,6 +184,13 @@ int kseal_keys_install(int fd, const struct kseal_keys *keys, const char **step)
 	ret = set_option(fd, TLS_TX, &keys->tx, keys->info_size);
 	if (ret < 0)
 		return ret;
+	if (keys->max_payload) {
+		*step = "TLS_TX_MAX_PAYLOAD_LEN";
+		ret = set_option(fd, TLS_TX_MAX_PAYLOAD_LEN, &keys->max_payload,
+				 sizeof(keys->max_payload));
+		if (ret < 0)
+			return ret;
+	}
 	*step = "TLS_RX";
 	ret = set_option(fd, TLS_RX, &keys->rx, keys->info_size);
 	if (ret < 0 || !keys->secrets.read_size)

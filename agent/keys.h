@@ -16,6 +16,11 @@
 #define SOL_TLS 282
 #endif
 
+/* Since Linux 7.0; the module has it on every kernel. */
+#ifndef TLS_TX_MAX_PAYLOAD_LEN
+#define TLS_TX_MAX_PAYLOAD_LEN 5
+#endif
+
 /**
  * struct kseal_secrets - TLS 1.3 application traffic secrets (RFC 8446 section 7.1)
  * @read: of what the peer sends
@@ -37,6 +42,8 @@ union kseal_crypto_info {
 	struct tls_crypto_info info;
 	struct tls12_crypto_info_aes_gcm_128 gcm128;
 	struct tls12_crypto_info_aes_gcm_256 gcm256;
+	struct tls12_crypto_info_aes_ccm_128 ccm128;
+	struct tls12_crypto_info_chacha20_poly1305 chacha20;
 };
 
 /**
@@ -44,12 +51,15 @@ union kseal_crypto_info {
  * @tx: our direction
  * @rx: the peer's direction
  * @info_size: bytes of @tx and @rx that count
+ * @max_payload: what the peer takes as plaintext of a record, if that is less than
+ *	the protocol allows; else 0. Set by the caller of kseal_keys_extract()
  * @secrets: TLS 1.3 only, else sizes are 0
  */
 struct kseal_keys {
 	union kseal_crypto_info tx;
 	union kseal_crypto_info rx;
 	size_t info_size;
+	uint16_t max_payload;
 	struct kseal_secrets secrets;
 };
 

@@ -181,7 +181,7 @@ static int start_worker(unsigned int index)
 		return EX_UNAVAILABLE;
 	}
 	if (ret == 0) {
-		ret = kseal_netlink_register(nl);
+		ret = kseal_worker_register(nl);
 		if (ret < 0)
 			kseal_netlink_close(nl);
 	}

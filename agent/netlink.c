@@ -24,6 +24,7 @@
 #include "session.h"
 
 #define RECEIVE_BUFFER	(1024 * 1024)
+#define CIPHERS_MAX	64
 
 /**
  * struct kseal_netlink - see the file's head
@@ -35,6 +36,8 @@
  * @error: 0 or a negative errno of the kernel
  * @message: what the kernel said beside the error
  * @request: where an ACCEPT answer goes
+ * @ciphers: that the kernel has, TLS_CIPHER_*
+ * @cipher_count: how many
  */
 struct kseal_netlink {
 	struct nl_sock *sk;
@@ -45,6 +48,8 @@ struct kseal_netlink {
 	int error;
 	char message[128];
 	struct kseal_request *request;
+	uint16_t ciphers[CIPHERS_MAX];
+	size_t cipher_count;
 };
 
 static struct nla_policy policy[KSEAL_A_MAX + 1] = {
@@ -57,6 +62,7 @@ static struct nla_policy policy[KSEAL_A_MAX + 1] = {
 	[KSEAL_A_TIMEOUT] = { .type = NLA_U32 },
 	[KSEAL_A_UID] = { .type = NLA_U32 },
 	[KSEAL_A_GID] = { .type = NLA_U32 },
+	[KSEAL_A_CIPHERS] = { .type = NLA_UNSPEC },
 };
 
 static struct nla_policy ctrl_policy[CTRL_ATTR_MAX + 1] = {
@@ -91,6 +97,17 @@ static void read_accept(struct kseal_request *req, struct nlattr **a)
 		req->uid = nla_get_u32(a[KSEAL_A_UID]);
 	if (a[KSEAL_A_GID])
 		req->gid = nla_get_u32(a[KSEAL_A_GID]);
+}
+
+static void read_module(struct kseal_netlink *nl, struct nlattr **a)
+{
+	size_t size = a[KSEAL_A_CIPHERS] ? nla_len(a[KSEAL_A_CIPHERS]) : 0;
+
+	if (size > sizeof(nl->ciphers))
+		size = sizeof(nl->ciphers);
+	nl->cipher_count = size / sizeof(nl->ciphers[0]);
+	if (size)
+		memcpy(nl->ciphers, nla_data(a[KSEAL_A_CIPHERS]), size);
 }
 
 /* The module comes and goes: nlctrl tells, so that workers register again. */
@@ -132,9 +149,13 @@ static int on_valid(struct nl_msg *msg, void *data)
 		nl->events |= KSEAL_EVENT_READY;
 		return NL_OK;
 	}
-	if (g->cmd == KSEAL_CMD_ACCEPT && nl->request && h->nlmsg_seq == nl->seq &&
-	    genlmsg_parse(h, 0, a, KSEAL_A_MAX, policy) == 0)
+	if (h->nlmsg_seq != nl->seq ||
+	    genlmsg_parse(h, 0, a, KSEAL_A_MAX, policy) < 0)
+		return NL_OK;
+	if (g->cmd == KSEAL_CMD_ACCEPT && nl->request)
 		read_accept(nl->request, a);
+	else if (g->cmd == KSEAL_CMD_MODULE_GET)
+		read_module(nl, a);
 	return NL_OK;
 }
 
@@ -366,11 +387,29 @@ const char *kseal_netlink_message(const struct kseal_netlink *nl)
  * kseal_netlink_register() - become a worker of this network namespace
  * @nl: open
  *
+ * Asks which ciphers the kernel has, too: for kseal_netlink_ciphers().
+ *
  * Return: 0 or a negative errno.
  */
 int kseal_netlink_register(struct kseal_netlink *nl)
 {
-	return simple_request(nl, KSEAL_CMD_REGISTER);
+	int ret = simple_request(nl, KSEAL_CMD_REGISTER);
+
+	nl->cipher_count = 0;
+	return ret ? ret : simple_request(nl, KSEAL_CMD_MODULE_GET);
+}
+
+/**
+ * kseal_netlink_ciphers() - what the kernel can seal with
+ * @nl: registered
+ * @count: result: how many
+ *
+ * Return: TLS_CIPHER_* of <linux/tls.h>, valid until it registers again.
+ */
+const uint16_t *kseal_netlink_ciphers(const struct kseal_netlink *nl, size_t *count)
+{
+	*count = nl->cipher_count;
+	return nl->ciphers;
 }
 
 /**

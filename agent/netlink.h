@@ -7,6 +7,7 @@
 #define KSEALD_NETLINK_H
 
 #include <linux/kseal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -51,6 +52,7 @@ void kseal_netlink_receive(struct kseal_netlink *nl);
 const char *kseal_netlink_message(const struct kseal_netlink *nl);
 
 int kseal_netlink_register(struct kseal_netlink *nl);
+const uint16_t *kseal_netlink_ciphers(const struct kseal_netlink *nl, size_t *count);
 int kseal_netlink_accept(struct kseal_netlink *nl, struct kseal_request *req);
 int kseal_netlink_done(struct kseal_netlink *nl, uint64_t id,
 		       const struct kseal_outcome *outcome);

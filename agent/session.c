@@ -26,6 +26,11 @@
 
 #define WITHDRAWN	"withdrawn by the kernel: deadline, or listener closed"
 
+/* RFC 8446 section 4.2, section 5.1 */
+#define EXT_MAX_FRAGMENT_LENGTH	1
+#define EXT_RECORD_SIZE_LIMIT	28
+#define RECORD_MAX		16384
+
 /**
  * struct kseal_session - see the file's head
  * @fd: the proxy; closed with the session
@@ -38,6 +43,8 @@
  * @deadline: end of the time allowed
  * @started: CLOCK_MONOTONIC microseconds
  * @secrets: TLS 1.3 traffic secrets seen so far
+ * @record_size_limit: the client's (RFC 8449); 0 if it has none
+ * @max_fragment: likewise, by the older extension (RFC 6066)
  * @finished: the handshake is complete: no secret may change any more
  * @disturbed: a secret changed after @finished
  * @unsent: the socket did not take everything that GnuTLS wanted to send
@@ -57,6 +64,8 @@ struct kseal_session {
 	sd_event_source *deadline;
 	uint64_t started;
 	struct kseal_secrets secrets;
+	unsigned int record_size_limit;
+	unsigned int max_fragment;
 	bool finished;
 	bool disturbed;
 	bool unsent;
@@ -357,6 +366,45 @@ static int check_boundary(struct kseal_session *s)
 	return 0;
 }
 
+/* RFC 8449 section 4; RFC 6066 section 4. */
+static int on_extension(void *data, unsigned int type, const unsigned char *value,
+			unsigned int size)
+{
+	struct kseal_session *s = data;
+
+	if (type == EXT_RECORD_SIZE_LIMIT && size == 2)
+		s->record_size_limit = value[0] << 8 | value[1];
+	else if (type == EXT_MAX_FRAGMENT_LENGTH && size == 1 && value[0] >= 1 && value[0] <= 4)
+		s->max_fragment = 256U << value[0];
+	return 0;
+}
+
+/* GnuTLS keeps to the client's limit itself, but does not tell it. */
+static int on_client_hello(gnutls_session_t tls, unsigned int type, unsigned int when,
+			   unsigned int incoming, const gnutls_datum_t *msg)
+{
+	(void)type;
+	(void)when;
+	(void)incoming;
+	return gnutls_ext_raw_parse(gnutls_session_get_ptr(tls), on_extension, msg,
+				    GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+}
+
+/*
+ * The plaintext that a record of ours may have; 0 if the protocol is the only limit.
+ * The record size limit of TLS 1.3 counts the content type, too.
+ */
+static uint16_t max_payload(const struct kseal_session *s)
+{
+	unsigned int limit = s->record_size_limit;
+
+	if (!limit)
+		limit = s->max_fragment;
+	else if (gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3)
+		limit--;
+	return limit < RECORD_MAX ? limit : 0;
+}
+
 static int seal(struct kseal_session *s)
 {
 	const char *step = NULL;
@@ -367,6 +415,7 @@ static int seal(struct kseal_session *s)
 	if (ret < 0)
 		return set_reason(s, EOPNOTSUPP, "no keys for the kernel: %s",
 				  gnutls_strerror(ret));
+	keys.max_payload = max_payload(s);
 	ret = s->ops->install(s->fd, &keys, &step);
 	kseal_keys_wipe(&keys);
 	if (ret == -ESHUTDOWN)
@@ -452,6 +501,8 @@ static int set_up_tls(struct kseal_session *s)
 		return ret;
 	if (s->profile->client_auth != KSEAL_CLIENT_AUTH_OFF)
 		gnutls_session_set_verify_function(s->tls, verify_peer);
+	gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_CLIENT_HELLO,
+					   GNUTLS_HOOK_PRE, on_client_hello);
 	gnutls_handshake_set_secret_function(s->tls, keep_secret);
 	gnutls_session_set_keylog_function(s->tls, keep_no_log);
 	gnutls_transport_set_ptr(s->tls, s);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "credentials.h"
 #include "log.h"
 #include "netlink.h"
 #include "policy.h"
@@ -327,6 +328,25 @@ static void complain(struct kseal_worker *w, int error)
 		  atomic_load(&w->shared->handshakes), strerror(-error));
 }
 
+/**
+ * kseal_worker_register() - take part, with the ciphers that the kernel has
+ * @nl: open
+ *
+ * Return: 0 or a negative errno.
+ */
+int kseal_worker_register(struct kseal_netlink *nl)
+{
+	int ret = kseal_netlink_register(nl);
+	const uint16_t *ciphers;
+	size_t count;
+
+	if (ret < 0)
+		return ret;
+	ciphers = kseal_netlink_ciphers(nl, &count);
+	kseal_credentials_offer(ciphers, count);
+	return 0;
+}
+
 static void accept_failed(struct kseal_worker *w, int error)
 {
 	switch (error) {
@@ -334,7 +354,7 @@ static void accept_failed(struct kseal_worker *w, int error)
 		sd_event_source_set_enabled(w->accepting, SD_EVENT_OFF);
 		break;
 	case -ENOTCONN:
-		if (kseal_netlink_register(w->nl) < 0)
+		if (kseal_worker_register(w->nl) < 0)
 			pause_accepting(w);
 		break;
 	case -EMFILE:
@@ -382,7 +402,7 @@ static int on_accepting(sd_event_source *source, void *data)
 
 static void register_again(struct kseal_worker *w)
 {
-	int ret = kseal_netlink_register(w->nl);
+	int ret = kseal_worker_register(w->nl);
 
 	if (ret < 0)
 		kseal_log(KSEAL_LOG_ERROR, "worker %u cannot register: %s", w->index,

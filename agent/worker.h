@@ -33,6 +33,7 @@ struct kseal_shared {
 struct kseal_worker *kseal_worker_start(struct kseal_shared *shared,
 					struct kseal_netlink *nl,
 					unsigned int index, uint64_t heartbeat_usec);
+int kseal_worker_register(struct kseal_netlink *nl);
 void kseal_worker_stop(struct kseal_worker *worker);
 unsigned int kseal_worker_heartbeats(const struct kseal_worker *worker);
 

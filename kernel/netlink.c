@@ -18,6 +18,8 @@
 #include "socket.h"
 #include "ulp.h"
 
+#define CIPHERS_TTL	(3600 * HZ)
+
 static struct genl_family kseal_genl_family;
 
 static const struct nla_policy done_policy[KSEAL_A_MAX + 1] = {
@@ -265,6 +267,32 @@ static int done_doit(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/*
+ * To look for an algorithm that is not there takes several runs of modprobe, so
+ * what was found is remembered for a while.
+ */
+static int put_ciphers(struct sk_buff *skb)
+{
+	static DEFINE_MUTEX(mutex);	/* guards what follows */
+	static unsigned int count;
+	static unsigned long expires;
+	static u16 types[16];
+	const struct kseal_cipher *c = NULL;
+	int err;
+
+	mutex_lock(&mutex);
+	if (!count || time_after(jiffies, expires)) {
+		count = 0;
+		while ((c = kseal_cipher_next(c)) && count < ARRAY_SIZE(types))
+			if (kseal_cipher_available(c))
+				types[count++] = c->type;
+		expires = jiffies + CIPHERS_TTL;
+	}
+	err = nla_put(skb, KSEAL_A_CIPHERS, count * sizeof(types[0]), types);
+	mutex_unlock(&mutex);
+	return err;
+}
+
 static int module_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sk_buff *reply = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
@@ -275,7 +303,8 @@ static int module_doit(struct sk_buff *skb, struct genl_info *info)
 	hdr = genlmsg_put_reply(reply, info, &kseal_genl_family, 0,
 				KSEAL_CMD_MODULE_GET);
 	if (!hdr || nla_put_string(reply, KSEAL_A_VERSION, KSEAL_VERSION) ||
-	    nla_put_string(reply, KSEAL_A_ULP_NAME, kseal_ulp_name())) {
+	    nla_put_string(reply, KSEAL_A_ULP_NAME, kseal_ulp_name()) ||
+	    put_ciphers(reply)) {
 		nlmsg_free(reply);
 		return -EMSGSIZE;
 	}

@@ -45,7 +45,7 @@ struct kseal_rx_ring;
  * @data_ready: the socket's callback before ours; NULL while it is not ours
  * @records: records opened
  * @bytes: application bytes in them
- * @rekeys: KeyUpdates received
+ * @rekeys: KeyUpdates received, or next keys set
  *
  * Guarded by the socket lock; the scan is kept up from softirq too.
  */

@@ -22,8 +22,8 @@
  * @KSEAL_STAT_RX_RECORDS: records opened
  * @KSEAL_STAT_TX_BYTES: application bytes sealed
  * @KSEAL_STAT_RX_BYTES: application bytes opened
- * @KSEAL_STAT_TX_REKEYS: KeyUpdates sent
- * @KSEAL_STAT_RX_REKEYS: KeyUpdates received
+ * @KSEAL_STAT_TX_REKEYS: KeyUpdates sent, or next keys set
+ * @KSEAL_STAT_RX_REKEYS: KeyUpdates received, or next keys set
  * @KSEAL_STAT_BAD_RECORD: records that failed authentication or were malformed
  * @KSEAL_STAT_RX_ALERTS: fatal alerts received
  * @KSEAL_STAT_TRUNCATED: streams that ended without close_notify

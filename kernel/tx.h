@@ -30,7 +30,7 @@ struct kseal_tx_ring;
  * @sk: for @work
  * @records: records sealed
  * @bytes: application bytes in them
- * @rekeys: KeyUpdates sent
+ * @rekeys: KeyUpdates sent, or next keys set
  *
  * Guarded by the socket lock.
  */

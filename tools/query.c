@@ -18,7 +18,7 @@
 
 #define STAT_FILE	"/proc/net/kseal_stat"
 
-enum form { STRING, U16, U32, U64, FLAG, ADDRESS, HEX, VERSION, CIPHER, ROLE };
+enum form { STRING, U16, U32, U64, FLAG, ADDRESS, HEX, VERSION, CIPHER, CIPHERS, ROLE };
 
 static const struct {
 	const char *name;
@@ -54,6 +54,7 @@ static const struct {
 	[KSEAL_A_RX_BYTES] = { "rx_bytes", U64 },
 	[KSEAL_A_TX_REKEYS] = { "tx_rekeys", U64 },
 	[KSEAL_A_RX_REKEYS] = { "rx_rekeys", U64 },
+	[KSEAL_A_CIPHERS] = { "ciphers", CIPHERS },
 };
 
 /* Text of a name that a peer may have chosen: never empty handed for being no UTF-8. */
@@ -111,11 +112,34 @@ static json_t *cipher(uint16_t number)
 		return json_string("AES-128-GCM");
 	case TLS_CIPHER_AES_GCM_256:
 		return json_string("AES-256-GCM");
+	case TLS_CIPHER_AES_CCM_128:
+		return json_string("AES-128-CCM");
 	case TLS_CIPHER_CHACHA20_POLY1305:
 		return json_string("CHACHA20-POLY1305");
+	case TLS_CIPHER_SM4_GCM:
+		return json_string("SM4-GCM");
+	case TLS_CIPHER_SM4_CCM:
+		return json_string("SM4-CCM");
+	case TLS_CIPHER_ARIA_GCM_128:
+		return json_string("ARIA-128-GCM");
+	case TLS_CIPHER_ARIA_GCM_256:
+		return json_string("ARIA-256-GCM");
 	default:
 		return json_sprintf("%u", number);
 	}
+}
+
+static json_t *ciphers(const unsigned char *data, size_t size)
+{
+	json_t *list = json_array();
+	uint16_t number;
+	size_t i;
+
+	for (i = 0; i + sizeof(number) <= size; i += sizeof(number)) {
+		memcpy(&number, data + i, sizeof(number));
+		json_array_append_new(list, cipher(number));
+	}
+	return list;
 }
 
 static json_t *role(uint32_t number)
@@ -154,6 +178,8 @@ static json_t *convert(struct nlattr *attr, enum form form)
 		return size < 2 ? NULL : version(nla_get_u16(attr));
 	case CIPHER:
 		return size < 2 ? NULL : cipher(nla_get_u16(attr));
+	case CIPHERS:
+		return ciphers(nla_data(attr), size);
 	case ROLE:
 		return size < 4 ? NULL : role(nla_get_u32(attr));
 	}

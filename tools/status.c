@@ -105,6 +105,17 @@ static void print_table(const char *title, const json_t *rows, const char *const
 	json_decref(head);
 }
 
+static void print_ciphers(const json_t *ciphers)
+{
+	json_t *name;
+	size_t i;
+
+	printf("ciphers:");
+	json_array_foreach(ciphers, i, name)
+		printf("%s %s", i ? "," : "", json_string_value(name));
+	putchar('\n');
+}
+
 static void print_agent(const json_t *workers)
 {
 	json_int_t active = 0;
@@ -146,6 +157,7 @@ static void print_text(const json_t *status)
 	printf("module: kseal %s, upper layer protocol \"%s\"\n",
 	       json_string_value(json_object_get(module, "version")),
 	       json_string_value(json_object_get(module, "ulp_name")));
+	print_ciphers(json_object_get(module, "ciphers"));
 	print_agent(json_object_get(status, "workers"));
 	print_table("sealed listeners", json_object_get(status, "listeners"), listener);
 	print_table("pending handshakes", json_object_get(status, "handshakes"), handshake);

@@ -83,6 +83,8 @@ static void *client_run(void *data)
 	}
 	gnutls_init(&tls, GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT);
 	CHECK(gnutls_priority_set_direct(tls, c->priority, NULL) == 0, "%s", c->priority);
+	if (c->record_size)
+		CHECK(gnutls_record_set_max_recv_size(tls, c->record_size) == 0);
 	gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE, cred);
 	if (c->name)
 		gnutls_server_name_set(tls, GNUTLS_NAME_DNS, c->name, strlen(c->name));

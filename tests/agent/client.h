@@ -32,6 +32,7 @@ enum after {
  * @after: what follows the handshake
  * @slow_read: read little at a time
  * @distrust: verify the server, and trust nobody
+ * @record_size: bytes of plaintext that it takes in a record, if not all
  * @fd: its end
  * @error: GnuTLS error of its handshake
  * @alert: last alert it received
@@ -50,6 +51,7 @@ struct client {
 	enum after after;
 	bool slow_read;
 	bool distrust;
+	size_t record_size;
 	int fd;
 	int error;
 	int alert;

@@ -25,20 +25,55 @@ static void write_be64(unsigned char *p, uint64_t v)
 		p[i] = v;
 }
 
-void open_direction(struct direction *d, const union kseal_crypto_info *info)
-{
-	bool large = info->info.cipher_type == TLS_CIPHER_AES_GCM_256;
-	gnutls_datum_t key = {
-		large ? (unsigned char *)info->gcm256.key : (unsigned char *)info->gcm128.key,
-		large ? 32 : 16,
-	};
+/* The fields of a struct tls12_crypto_info_*. */
+struct fields {
+	gnutls_cipher_algorithm_t algorithm;
+	unsigned char *key, *salt, *iv, *number;
+	size_t key_size, salt_size;
+	size_t hash;
+	bool explicit_nonce;
+};
 
-	d->version = info->info.version;
-	memcpy(d->nonce, large ? info->gcm256.salt : info->gcm128.salt, 4);
-	memcpy(d->nonce + 4, large ? info->gcm256.iv : info->gcm128.iv, 8);
-	d->number = read_be64(large ? info->gcm256.rec_seq : info->gcm128.rec_seq);
-	CHECK(gnutls_aead_cipher_init(&d->aead, large ? GNUTLS_CIPHER_AES_256_GCM :
-				      GNUTLS_CIPHER_AES_128_GCM, &key) == 0);
+static struct fields fields_of(union kseal_crypto_info *info)
+{
+	bool tls12 = info->info.version == TLS_1_2_VERSION;
+
+	switch (info->info.cipher_type) {
+	case TLS_CIPHER_AES_GCM_256:
+		return (struct fields){
+			GNUTLS_CIPHER_AES_256_GCM, info->gcm256.key, info->gcm256.salt,
+			info->gcm256.iv, info->gcm256.rec_seq, 32, 4, 48, tls12,
+		};
+	case TLS_CIPHER_AES_CCM_128:
+		return (struct fields){
+			GNUTLS_CIPHER_AES_128_CCM, info->ccm128.key, info->ccm128.salt,
+			info->ccm128.iv, info->ccm128.rec_seq, 16, 4, 32, tls12,
+		};
+	case TLS_CIPHER_CHACHA20_POLY1305:
+		return (struct fields){
+			GNUTLS_CIPHER_CHACHA20_POLY1305, info->chacha20.key, info->chacha20.salt,
+			info->chacha20.iv, info->chacha20.rec_seq, 32, 0, 32, false,
+		};
+	default:
+		return (struct fields){
+			GNUTLS_CIPHER_AES_128_GCM, info->gcm128.key, info->gcm128.salt,
+			info->gcm128.iv, info->gcm128.rec_seq, 16, 4, 32, tls12,
+		};
+	}
+}
+
+void open_direction(struct direction *d, const union kseal_crypto_info *given)
+{
+	union kseal_crypto_info copy = *given;
+	struct fields f = fields_of(&copy);
+	gnutls_datum_t key = { f.key, f.key_size };
+
+	d->version = copy.info.version;
+	d->explicit_nonce = f.explicit_nonce;
+	memcpy(d->nonce, f.salt, f.salt_size);
+	memcpy(d->nonce + f.salt_size, f.iv, 12 - f.salt_size);
+	d->number = read_be64(f.number);
+	CHECK(gnutls_aead_cipher_init(&d->aead, f.algorithm, &key) == 0);
 }
 
 /* RFC 8446 section 5.3; RFC 5288 section 3 with the record number as nonce. */
@@ -48,7 +83,7 @@ static void make_nonce(const struct direction *d, unsigned char *nonce)
 
 	memcpy(nonce, d->nonce, 12);
 	write_be64(number, d->number);
-	if (d->version == TLS_1_2_VERSION) {
+	if (d->explicit_nonce) {
 		memcpy(nonce + 4, number, 8);
 		return;
 	}
@@ -94,13 +129,12 @@ int open_record(struct direction *d, int fd, unsigned char *type, char *text)
 	if (read_all(fd, body, len) < 0)
 		return -1;
 	make_nonce(d, nonce);
-	if (d->version == TLS_1_2_VERSION) {
+	if (d->explicit_nonce) {
 		skip = 8;
 		memcpy(nonce + 4, body, 8);
-		aad_len = make_aad(d, aad, header[0], len - 8 - 16);
-	} else {
-		aad_len = make_aad(d, aad, header[0], len);
 	}
+	aad_len = make_aad(d, aad, header[0],
+			   d->version == TLS_1_2_VERSION ? len - skip - 16 : len);
 	if (gnutls_aead_cipher_decrypt(d->aead, nonce, 12, aad, aad_len, 16, body + skip,
 				       len - skip, plain, &plain_len) < 0)
 		return -1;
@@ -127,6 +161,8 @@ void seal_record(struct direction *d, int fd, const char *text, size_t len)
 		aad_len = make_aad(d, aad, 23, len + 16);
 	} else {
 		aad_len = make_aad(d, aad, 23, len);
+	}
+	if (d->explicit_nonce) {
 		memcpy(out + 5, nonce + 4, 8);
 		skip = 8;
 	}
@@ -164,35 +200,35 @@ static void expand(const unsigned char *secret, size_t secret_len, const char *l
 	CHECK(gnutls_hkdf_expand(mac, &key, &info_datum, out, len) == 0);
 }
 
-void check_secret(const union kseal_crypto_info *info, const unsigned char *secret,
+void check_secret(const union kseal_crypto_info *given, const unsigned char *secret,
 		  size_t size)
 {
-	bool large = info->info.cipher_type == TLS_CIPHER_AES_GCM_256;
+	union kseal_crypto_info copy = *given;
+	struct fields f = fields_of(&copy);
 	unsigned char key[32], iv[12];
 
-	CHECK(size == (large ? 48 : 32), "%zu", size);
-	expand(secret, size, "key", key, large ? 32 : 16);
+	CHECK(size == f.hash, "%zu", size);
+	expand(secret, size, "key", key, f.key_size);
 	expand(secret, size, "iv", iv, sizeof(iv));
-	CHECK(memcmp(key, large ? info->gcm256.key : info->gcm128.key, large ? 32 : 16) == 0);
-	CHECK(memcmp(iv, large ? info->gcm256.salt : info->gcm128.salt, 4) == 0);
-	CHECK(memcmp(iv + 4, large ? info->gcm256.iv : info->gcm128.iv, 8) == 0);
+	CHECK(memcmp(key, f.key, f.key_size) == 0);
+	CHECK(memcmp(iv, f.salt, f.salt_size) == 0);
+	CHECK(memcmp(iv + f.salt_size, f.iv, 12 - f.salt_size) == 0);
 }
 
 /* The keys after a KeyUpdate (RFC 8446 section 7.2) */
-void update_direction(struct direction *d, const union kseal_crypto_info *info,
+void update_direction(struct direction *d, const union kseal_crypto_info *given,
 		      const unsigned char *secret, size_t size)
 {
-	union kseal_crypto_info next = *info;
+	union kseal_crypto_info next = *given;
+	struct fields f = fields_of(&next);
 	unsigned char secret_next[48], iv[12];
-	bool large = size == 48;
 
 	expand(secret, size, "traffic upd", secret_next, size);
-	expand(secret_next, size, "key", large ? next.gcm256.key : next.gcm128.key,
-	       large ? 32 : 16);
+	expand(secret_next, size, "key", f.key, f.key_size);
 	expand(secret_next, size, "iv", iv, sizeof(iv));
-	memcpy(large ? next.gcm256.salt : next.gcm128.salt, iv, 4);
-	memcpy(large ? next.gcm256.iv : next.gcm128.iv, iv + 4, 8);
-	memset(large ? next.gcm256.rec_seq : next.gcm128.rec_seq, 0, 8);
+	memcpy(f.salt, iv, f.salt_size);
+	memcpy(f.iv, iv + f.salt_size, 12 - f.salt_size);
+	memset(f.number, 0, 8);
 	gnutls_aead_cipher_deinit(d->aead);
 	open_direction(d, &next);
 }

@@ -7,6 +7,7 @@
 #define KSEAL_TEST_RECORDS_H
 
 #include <gnutls/crypto.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../../agent/keys.h"
@@ -16,12 +17,14 @@
 /**
  * struct direction - one direction's keys
  * @version: TLS_1_2_VERSION or TLS_1_3_VERSION
+ * @explicit_nonce: its records carry a part of their nonce
  * @aead: its cipher
  * @nonce: salt and iv of the socket option
  * @number: of the next record
  */
 struct direction {
 	uint16_t version;
+	bool explicit_nonce;
 	gnutls_aead_cipher_hd_t aead;
 	unsigned char nonce[12];
 	uint64_t number;

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../agent/credentials.h"
 #include "check.h"
 #include "records.h"
 #include "server.h"
@@ -23,9 +24,18 @@ static const struct {
 	{ "TLS 1.3 AES-256-GCM", PRIO_13 ONLY("AES-256-GCM"), "TLS1.3", "AES-256-GCM" },
 	{ "TLS 1.2 AES-128-GCM", PRIO_12 ONLY("AES-128-GCM"), "TLS1.2", "AES-128-GCM" },
 	{ "TLS 1.2 AES-256-GCM", PRIO_12 ONLY("AES-256-GCM"), "TLS1.2", "AES-256-GCM" },
+	{ "TLS 1.3 ChaCha20", PRIO_13 ONLY("CHACHA20-POLY1305"), "TLS1.3", "CHACHA20-POLY1305" },
+	{ "TLS 1.2 ChaCha20", PRIO_12 ONLY("CHACHA20-POLY1305"), "TLS1.2", "CHACHA20-POLY1305" },
+	{ "TLS 1.3 AES-128-CCM", PRIO_13 ONLY("AES-128-CCM"), "TLS1.3", "AES-128-CCM" },
+	{ "TLS 1.2 AES-128-CCM", PRIO_12 ONLY("AES-128-CCM"), "TLS1.2", "AES-128-CCM" },
 };
 
 static size_t suite;
+
+static const uint16_t all_ciphers[] = {
+	TLS_CIPHER_AES_GCM_128, TLS_CIPHER_AES_GCM_256, TLS_CIPHER_CHACHA20_POLY1305,
+	TLS_CIPHER_AES_CCM_128,
+};
 
 static void test_suite(void)
 {
@@ -37,6 +47,46 @@ static void test_suite(void)
 	CHECK(s.outcome.cipher && strcmp(s.outcome.cipher, suites[suite].cipher) == 0);
 	CHECK(strcmp(s.outcome.server_name, "example.test") == 0);
 	CHECK(!s.outcome.resumed && !s.outcome.peer.present);
+}
+
+static void test_preference(void)
+{
+	struct client c = {
+		.priority = PRIO_13 ":-CIPHER-ALL:+AES-128-CCM:+CHACHA20-POLY1305:+AES-256-GCM",
+	};
+	struct server s = { 0 };
+
+	must_seal(&s, &c);
+	CHECK(strcmp(s.outcome.cipher, "AES-256-GCM") == 0, "%s", s.outcome.cipher);
+}
+
+/* All but CCM are there. */
+static void test_lacking(void)
+{
+	struct client c = { .priority = PRIO_13 ONLY("AES-128-CCM") };
+	struct client other = { .priority = PRIO_13 ONLY("AES-128-CCM:+CHACHA20-POLY1305") };
+	struct server s1 = { 0 }, s2 = { 0 };
+
+	must_fail(&s1, &c, EPROTO, "");
+	must_seal(&s2, &other);
+	CHECK(strcmp(s2.outcome.cipher, "CHACHA20-POLY1305") == 0, "%s", s2.outcome.cipher);
+}
+
+/* RFC 8449; what it counts in TLS 1.3 is one more. */
+static void test_record_size(void)
+{
+	static const char *const versions[] = { PRIO_12, PRIO_13 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct client small = { .priority = versions[i], .record_size = 700 };
+		struct client any = { .priority = versions[i] };
+		struct server s1 = { 0 }, s2 = { 0 };
+
+		must_seal(&s1, &small);
+		CHECK(captured.max_payload == 700, "%u", captured.max_payload);
+		must_seal(&s2, &any);
+		CHECK(!captured.max_payload, "%u", captured.max_payload);
+	}
 }
 
 static void test_tickets(void)
@@ -155,11 +205,17 @@ void test_records(void)
 {
 	char name[128];
 
+	kseal_credentials_offer(all_ciphers, sizeof(all_ciphers) / sizeof(*all_ciphers));
 	for (suite = 0; suite < sizeof(suites) / sizeof(*suites); suite++) {
 		snprintf(name, sizeof(name), "the record layer goes on with the keys: %s",
 			 suites[suite].label);
 		run_test(name, test_suite);
 	}
+	run_test("of all ciphers AES-GCM is preferred", test_preference);
+	kseal_credentials_offer(all_ciphers, 3);
+	run_test("a cipher that this kernel lacks is not offered", test_lacking);
+	kseal_credentials_offer(NULL, 0);
+	run_test("the peer's limit on records goes to the kernel", test_record_size);
 	run_test("both session tickets count as records of ours", test_tickets);
 	run_test("the secrets open what follows a KeyUpdate", test_key_update);
 	run_test("data that travels with the Finished is left in the socket", test_coalesced);

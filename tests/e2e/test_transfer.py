@@ -311,3 +311,102 @@ def key_updates_of_the_client_are_answered():
             peer.until("after")
             say(b"Q")
             peer.wait()
+
+
+SUITES = (      # version, the kernel's name of the cipher, s_client's options
+    ("1.2", "AES-128-CCM", ("-cipher", "ECDHE-ECDSA-AES128-CCM")),
+    ("1.2", "CHACHA20-POLY1305", ("-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305")),
+    ("1.3", "AES-128-CCM", ("-ciphersuites", "TLS_AES_128_CCM_SHA256")),
+    ("1.3", "CHACHA20-POLY1305", ("-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256")),
+)
+
+
+def s_client(port, version, *options):
+    peer = Program("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", NAME,
+                   "-CAfile", path("ca.crt"), "-verify_return_error",
+                   "-tls" + version.replace(".", "_"), *options, stdin=-1)
+    peer.say = lambda text: (peer.process.stdin.write(text.encode()), peer.process.stdin.flush())
+    return peer
+
+
+def kernel_has(cipher):
+    if cipher not in harness.status()["module"]["ciphers"]:
+        raise Skip(f"this kernel has no {cipher}")
+
+
+def sealed_with(version, cipher, options):
+    kernel_has(cipher)
+    port = free_port()
+    text = "".join(os.urandom(30).hex() + "\n" for _ in range(3000))
+    with kseal_run(helper("echo"), "blocking", str(port)) as program:
+        program.listening(port)
+        with Capture(port) as capture, harness.counted(KsealSealed=1, KsealBadRecord=0):
+            peer = s_client(port, version, "-quiet", *options)
+            peer.say(text)
+            peer.say("the end\n")
+            peer.until("the end\n")
+            assert text in peer.output(), "the text came back changed"
+            [mine] = [e for e in harness.status()["sockets"] if e["local"].endswith(f":{port}")]
+            eq((mine["tls_version"], mine["tls_cipher"]), ("TLS " + version, cipher))
+            peer.stop()
+        for stream in capture.streams().values():
+            assert text[:30].encode() not in stream, "plaintext on the wire"
+
+
+for _suite in SUITES:
+    test(sealed_with, args=_suite,
+         name=f"{_suite[1].lower().replace('-', '_')}_tls{_suite[0].replace('.', '')}")
+
+
+def updated(version, cipher, options):
+    """KeyUpdates both ways: the client's, and ours before a key has done its duty."""
+    kernel_has(cipher)
+    port = free_port()
+    with kseal_run(helper("echo"), "blocking", str(port)) as program, \
+         harness.parameters(max_records=16):
+        program.listening(port)
+        peer = s_client(port, version, *options)
+        peer.until("Verify return code: 0")
+        for n in range(40):
+            if n % 10 == 5:
+                peer.say("K\n")
+                time.sleep(0.2)
+            peer.say(f"line {n}.\n")
+            peer.until(f"line {n}\\.")
+        [mine] = [e for e in harness.status()["sockets"] if e["local"].endswith(f":{port}")]
+        assert mine["rx_rekeys"] == 4 and mine["tx_rekeys"] >= 4, mine
+        peer.say("Q\n")
+        peer.wait()
+
+
+for _suite in SUITES[2:]:
+    test(updated, args=_suite, name=f"{_suite[1].lower().replace('-', '_')}_key_updates")
+
+
+def gnutls_client(version, cipher, _):
+    """gnutls-cli, which takes small records only (RFC 8449)."""
+    kernel_has(cipher)
+    port, size = free_port(), 600
+    with kseal_run(PYTHON, "-m", "http.server", "--bind", "127.0.0.1", str(port),
+                   "--directory", make_files()) as program:
+        program.listening(port)
+        with Capture(port) as capture:
+            peer = Program("gnutls-cli", "--x509cafile", path("ca.crt"), "--sni-hostname", NAME,
+                           "--verify-hostname", NAME, "--recordsize", str(size), "--priority",
+                           f"NORMAL:-VERS-ALL:+VERS-TLS{version}:-CIPHER-ALL:+{cipher}",
+                           "-p", str(port), "127.0.0.1", stdin=-1)
+            peer.until("Handshake was completed")
+            peer.process.stdin.write(b"GET /16385 HTTP/1.0\r\n\r\n")
+            peer.process.stdin.flush()
+            peer.until("Peer has closed the GnuTLS connection")
+            peer.stop()
+    for (source, _target), records in capture.records().items():
+        if source == port:
+            data = [len(payload) for kind, payload in records if kind == 23][-28:]
+            assert max(data) <= size + 8 + 1 + 16 and sum(data) > 16000, f"records of {data}"
+
+
+for _suite in SUITES:
+    test(gnutls_client, args=_suite,
+         name=f"gnutls_{_suite[1].lower().replace('-', '_')}_tls{_suite[0].replace('.', '')}")
+

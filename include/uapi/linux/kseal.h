@@ -31,10 +31,33 @@
  * ----
  *
  * TLS_TX and TLS_RX of <linux/tls.h> take the keys of a direction and its next
- * record number. KSEAL_TX_SECRET and KSEAL_RX_SECRET take the TLS 1.3
+ * record number: AES-128-GCM, AES-256-GCM, AES-128-CCM, ChaCha20-Poly1305, SM4-GCM
+ * and SM4-CCM for TLS 1.2 and 1.3, ARIA-GCM for TLS 1.2, as far as the kernel has
+ * the algorithms (else ENOENT). KSEAL_TX_SECRET and KSEAL_RX_SECRET take the TLS 1.3
  * application traffic secret of the same direction (RFC 8446 section 7.1); with
  * it the kernel answers and starts KeyUpdates by itself. A secret is accepted
- * after its direction has been keyed. Neither keys nor secrets can be read back.
+ * after its direction has been keyed. ARIA has no suites of TLS 1.3: its
+ * secrets are EINVAL, as are all of TLS 1.2. Neither the keys of a sealed socket nor
+ * any secret can be read back.
+ *
+ * In the explicit mode the application can, as with the "tls" ULP of Linux 6.14 and
+ * later,
+ *
+ *  - set the next key of a TLS 1.3 direction after it has sent or received a
+ *    KeyUpdate, if it has not given a secret. Between a KeyUpdate received and
+ *    TLS_RX, reads fail with EKEYEXPIRED and poll does not report the socket as
+ *    readable. A secret of the key before is forgotten. EBUSY in TLS 1.2; EINVAL
+ *    for another version or cipher;
+ *  - get its own key back, with nonce and record number as they are now;
+ *  - limit the plaintext of the records it sends (TLS_TX_MAX_PAYLOAD_LEN, 5 where
+ *    <linux/tls.h> does not name it; u16, 64, or 63 in TLS 1.3, to 16384; RFC 8449).
+ *    EBUSY while a record is open (MSG_MORE). The agent sets it as well, on its
+ *    proxy.
+ *
+ * When a key has protected as many records as it may (RFC 8446 section 5.5, RFC
+ * 9147 section 4.5.3 for CCM) and there is no secret to go on from, send fails with
+ * EKEYEXPIRED; in the explicit mode of TLS 1.3 a handshake record may still be sent,
+ * for the KeyUpdate.
  *
  * The agent's conversation (generic netlink family "kseal", version 1)
  * --------------------------------------------------------------------
@@ -106,7 +129,7 @@
  *	extended ack) and an aborted connection when a direction has no key or the
  *	proxy stopped inside a record; ENOENT when the handshake is over already
  *	(deadline, client gone).
- * @KSEAL_CMD_MODULE_GET: reply: VERSION, ULP_NAME.
+ * @KSEAL_CMD_MODULE_GET: reply: VERSION, ULP_NAME, CIPHERS.
  * @KSEAL_CMD_WORKER_GET: dump: PORTID, PID, ACTIVE.
  * @KSEAL_CMD_LISTENER_GET: dump: ID, LOCAL, PROFILE, UID, GID, HELD, READY,
  *	BACKLOG.
@@ -170,8 +193,9 @@ enum kseal_cmd {
  * @KSEAL_A_RX_RECORDS: u64
  * @KSEAL_A_TX_BYTES: u64, application bytes
  * @KSEAL_A_RX_BYTES: u64
- * @KSEAL_A_TX_REKEYS: u64, KeyUpdates sent
- * @KSEAL_A_RX_REKEYS: u64, KeyUpdates received
+ * @KSEAL_A_TX_REKEYS: u64, KeyUpdates sent, or next keys set
+ * @KSEAL_A_RX_REKEYS: u64, KeyUpdates received, or next keys set
+ * @KSEAL_A_CIPHERS: binary, u16 each: TLS_CIPHER_* that this kernel has
  */
 enum kseal_attr {
 	/* private: */
@@ -210,6 +234,7 @@ enum kseal_attr {
 	KSEAL_A_RX_BYTES,
 	KSEAL_A_TX_REKEYS,
 	KSEAL_A_RX_REKEYS,
+	KSEAL_A_CIPHERS,
 	/* private: */
 	__KSEAL_A_MAX
 };
