@@ -71,12 +71,13 @@ int kseal_header_parse(const struct kseal_format *f, const u8 *in,
 	unsigned int len = get_unaligned_be16(in + 3);
 	u8 type = in[0];
 
+	/* First, as the "tls" ULP has it: what follows is not even a record. */
+	if (len > KSEAL_MAX_PLAINTEXT + overhead)
+		return TLS_ALERT_DESC_RECORD_OVERFLOW;
 	if (f->version == TLS_1_3_VERSION && type != TLS_RECORD_TYPE_DATA)
 		return TLS_ALERT_DESC_UNEXPECTED_MESSAGE;
 	if (in[1] != TLS_1_2_VERSION_MAJOR || in[2] != TLS_1_2_VERSION_MINOR)
 		return TLS_ALERT_DESC_PROTOCOL_VERSION;
-	if (len > KSEAL_MAX_PLAINTEXT + overhead)
-		return TLS_ALERT_DESC_RECORD_OVERFLOW;
 	if (len < overhead)
 		return TLS_ALERT_DESC_BAD_RECORD_MAC;
 

@@ -312,6 +312,22 @@ static bool rx_over(struct sock *sk, struct kseal_rx *rx, bool copied, int *err)
 	return true;
 }
 
+/*
+ * The error that a call gets which has nothing else. Of a bad header the "tls" ULP
+ * tells once; a call that must not wait then finds nothing. One that may wait is
+ * told again rather than left to sleep for ever.
+ */
+static int rx_error(struct kseal_rx *rx, bool nonblock)
+{
+	bool once = !rx->sealed && (rx->err == -EMSGSIZE || rx->err == -EINVAL);
+
+	if (once && rx->told && nonblock)
+		return -EAGAIN;
+	if (once)
+		WRITE_ONCE(rx->told, true);
+	return rx->err;
+}
+
 static bool rx_wake_reader(const struct sock *sk, const struct kseal_rx *rx,
 			   unsigned int skip)
 {
@@ -393,9 +409,10 @@ static int rx_recvmsg(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 			copied += ret;
 		if (copied == len || call.stop)
 			break;
-		err = rx->err;
-		if (err || rx->eof)
+		if (rx->err || rx->eof) {
+			err = copied ? 0 : rx_error(rx, !timeo);
 			break;
+		}
 		if (peek && rx->held_bytes >= RX_HELD_MAX && copied)
 			break;
 
@@ -491,9 +508,10 @@ static ssize_t rx_splice(struct sock *sk, struct kseal_rx *rx,
 			copied += ret;
 			continue;
 		}
-		err = rx->err;
-		if (err || rx->eof)
+		if (rx->err || rx->eof) {
+			err = copied ? 0 : rx_error(rx, !timeo);
 			break;
+		}
 		err = kseal_unseal_next(sk, rx, NULL, 0);
 		if (!err)
 			continue;
@@ -586,6 +604,7 @@ __poll_t kseal_poll(struct file *file, struct socket *sock, poll_table *wait)
 	struct kseal_rx *rx = &ks->rx;
 	struct kseal_tx *tx = &ks->tx;
 	bool nonblock = file->f_flags & O_NONBLOCK;
+	bool told = nonblock && READ_ONCE(rx->told);
 	__poll_t mask;
 
 	mask = ks->family->base_ops->poll(file, sock, wait);
@@ -594,12 +613,12 @@ __poll_t kseal_poll(struct file *file, struct socket *sock, poll_table *wait)
 			rx_make_sure(sk, rx, nonblock);
 		if (!(READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN)) {
 			mask &= ~(EPOLLIN | EPOLLRDNORM);
-			if (READ_ONCE(rx->ready))
+			if (READ_ONCE(rx->ready) && !told)
 				mask |= EPOLLIN | EPOLLRDNORM;
 		}
 		if (READ_ONCE(rx->eof))
 			mask |= EPOLLIN | EPOLLRDNORM | EPOLLRDHUP;
-		if (READ_ONCE(rx->err))
+		if (READ_ONCE(rx->err) && !told)
 			mask |= EPOLLIN | EPOLLRDNORM | EPOLLERR;
 	}
 	if (kseal_tx_keyed(tx)) {

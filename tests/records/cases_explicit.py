@@ -330,7 +330,17 @@ def a_bad_header_fails(suite):
                            (b"\x17\3\1\0\x40", errno.EINVAL)):
         sock, peer = explicit(suite)
         peer.sock.sendall(header)
+        sock.settimeout(None)       # a read that may wait is told again
         fails(lambda: sock.recv(100), wanted)
+        fails(lambda: sock.recv(100), wanted)
+
+    # What is not TLS at all: as the kernel's own TLS has it, told once.
+    sock, peer = explicit(suite)
+    sock.settimeout(None)
+    peer.sock.sendall(b"U" * 64)
+    fails(lambda: sock.recv(100), errno.EMSGSIZE)
+    fails(lambda: sock.recv(100, socket.MSG_DONTWAIT), errno.EAGAIN)
+    fails(lambda: sock.recv(100), errno.EMSGSIZE)
 
 
 @case
