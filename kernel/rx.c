@@ -401,6 +401,7 @@ static int rx_recvmsg(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 	if (peek)
 		call.skip = max(sk_peek_offset(sk, flags), 0);
 
+	rx->empty = false;
 	while (copied < len) {
 		ret = rx_serve(rx, &call, len - copied);
 		if (ret < 0)
@@ -425,6 +426,9 @@ static int rx_recvmsg(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 				msg->msg_flags |= MSG_EOR;
 			copied += ret;
 		}
+		/* To the "tls" ULP an empty record is data too: 0 bytes of it. */
+		if (rx->empty && !rx->sealed)
+			rx_announce(rx, &call, TLS_RECORD_TYPE_DATA);
 		if (ret >= 0)
 			continue;
 		err = ret;

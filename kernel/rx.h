@@ -38,6 +38,7 @@ struct kseal_rx_ring;
  * @ready: a read would not have to wait; read without the lock by poll
  * @squeezed: TCP has no room for the rest of the record; likewise
  * @eof: the peer has sent close_notify
+ * @empty: a record of application data without any has been passed over
  * @told: the explicit mode's reader knows of a bad header
  * @err: negative errno that every later read gets, after what is @held
  * @readers: calls that sleep until a record comes
@@ -67,6 +68,7 @@ struct kseal_rx {
 	bool ready;
 	bool squeezed;
 	bool eof;
+	bool empty;
 	bool told;
 	int err;
 	unsigned int readers;

@@ -248,6 +248,7 @@ static void rx_dispatch(struct sock *sk, struct kseal_rx *rx,
 				      kseal_is_key_update(cb->type, body,
 							  cb->len));
 	if (ours) {
+		rx->empty |= data;
 		kseal_control_receive(sk, cb->type, body, cb->len);
 		consume_skb(skb);
 		return;
