@@ -26,6 +26,11 @@
 #define TLS_INFO_TX_MAX_PAYLOAD_LEN	7
 #endif
 
+/* Gone since Linux 7.0: the pages of a folio are neighbours in the memory map. */
+#ifndef nth_page
+#define nth_page(page, n)	((page) + (n))
+#endif
+
 #ifndef KSEAL_HAVE_SOCKADDR_UNSIZED
 #define sockaddr_unsized sockaddr
 #endif
