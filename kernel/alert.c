@@ -218,10 +218,8 @@ int kseal_key_update_send(struct sock *sk)
 		return err;
 	tx->update_due = false;
 	err = kseal_key_update(&tx->key);
-	if (err) {
-		tx->err = err;
-		return err;
-	}
+	if (err)
+		return kseal_tx_fail(tx, err);
 	tx->rekeys++;
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_REKEYS);
 	return 0;

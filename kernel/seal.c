@@ -373,8 +373,7 @@ int kseal_record_seal(struct sock *sk, struct kseal_tx *tx)
 	sg_unmark_end(&ring->src[ring->nr_src - 1]);
 	if (err) {
 		kseal_record_drop(ring);
-		tx->err = err;
-		return err;
+		return kseal_tx_fail(tx, err);
 	}
 	return_lent(ring);
 	ring->open = false;
@@ -479,10 +478,8 @@ int kseal_tx_control(struct sock *sk, u8 type, const void *data,
 	sg_set_page(&ring->ctl[1], pfrag->page, total - f->prefix,
 		    pfrag->offset + f->prefix);
 	err = kseal_key_seal(&tx->key, type, buf, ring->ctl, ring->ctl, len);
-	if (err) {
-		tx->err = err;
-		return err;
-	}
+	if (err)
+		return kseal_tx_fail(tx, err);
 
 	memmove(&ring->bvec[ring->nr_sealed + 1], &ring->bvec[ring->nr_sealed],
 		(ring->nr - ring->nr_sealed) * sizeof(ring->bvec[0]));

@@ -227,6 +227,23 @@ static int tx_push(struct sock *sk, struct kseal_tx *tx, int flags)
 }
 
 /**
+ * kseal_tx_fail() - the outgoing stream has ended: sealing or a new key failed
+ * @tx: outgoing direction
+ * @err: why
+ *
+ * The plaintext may be half encrypted, or the key half changed, so it is for good;
+ * -ENOMEM would read as if the call could be made again.
+ *
+ * Context: process, under the socket lock.
+ * Return: what to say, now and from now on.
+ */
+int kseal_tx_fail(struct kseal_tx *tx, int err)
+{
+	tx->err = err == -ENOMEM ? -EPIPE : err;
+	return tx->err;
+}
+
+/**
  * kseal_tx_push() - send what kseal_tx_control() has put in line
  * @sk: socket, keyed
  *

@@ -63,6 +63,7 @@ void kseal_splice_eof(struct socket *sock);
 void kseal_tx_uncork(struct sock *sk);
 int kseal_tx_control(struct sock *sk, u8 type, const void *data,
 		     unsigned int len);
+int kseal_tx_fail(struct kseal_tx *tx, int err);
 void kseal_tx_push(struct sock *sk);
 void kseal_tx_want_update(struct sock *sk);
 bool kseal_tx_stuck(const struct kseal_tx *tx);
