@@ -80,6 +80,9 @@ help:
 	@echo '  make unit        unit tests of the agent and the tools'
 	@echo '  make kunit       unit tests of the module, on the debug kernel'
 	@echo '  make records     the record layer against a peer that breaks the rules'
+	@echo '  make faults      each allocation fails once, on the debug kernel'
+	@echo '  make fuzz        a million random records, read and written, on the debug kernel'
+	@echo '                   (FUZZ="-n RECORDS -s SEED"); make fuzz-short: for a minute'
 	@echo '  make e2e         end to end, on the stock kernel in QEMU'
 	@echo '                   (records, e2e: KERNEL=stock-6.1, stock-7: on another)'
 	@echo '  make selftests   the kernel'"'"'s own test of its TLS, on tls.ko and on kseal.ko, case'
@@ -181,7 +184,8 @@ KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$
 
 # ---- tests ------------------------------------------------------------------
 
-.PHONY: deps demo check static unit kunit records e2e selftests e2e-debug bench
+.PHONY: deps demo check static unit kunit faults fuzz fuzz-short records e2e \
+	selftests e2e-debug bench
 deps:
 	tests/deps
 
@@ -191,8 +195,11 @@ demo:
 check:
 	tests/check
 
-static unit kunit:
+static unit kunit faults fuzz-short:
 	tests/check $@
+
+fuzz:
+	FUZZ='$(FUZZ)' tests/check $@
 
 # KERNEL=stock-7 is the suite NAME-7
 records e2e:
