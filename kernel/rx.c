@@ -570,12 +570,15 @@ ssize_t kseal_splice_read(struct socket *sock, loff_t *ppos,
 static void rx_make_sure(struct sock *sk, struct kseal_rx *rx, bool nonblock)
 {
 	lock_sock(sk);
-	if (rx->squeezed)
-		kseal_stream_drain(sk, rx->scan_need);
 	while (!nonblock && skb_queue_empty(&rx->held) && !rx->err &&
 	       !rx->eof && !kseal_unseal_next(sk, rx, NULL, 0))
 		;
 	rx_refresh(sk, rx);
+	/* What follows a record that was only opened may be waited for, too. */
+	if (rx->squeezed) {
+		kseal_stream_drain(sk, rx->scan_need);
+		rx_refresh(sk, rx);
+	}
 	release_sock(sk);
 }
 
@@ -713,16 +716,21 @@ int kseal_set_rcvlowat(struct sock *sk, int val)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 	struct kseal_rx *rx = &ks->rx;
-	int err;
+	int err, cap, old = rx->lowat;
 
+	if (!kseal_rx_keyed(rx))
+		return ks->family->base_ops->set_rcvlowat(sk, val);
+	/* TCP's limit. It calls rx_data_ready(), which goes by @lowat. */
+	cap = sk->sk_userlocks & SOCK_RCVBUF_LOCK ? sk->sk_rcvbuf :
+	      READ_ONCE(sock_net(sk)->ipv4.sysctl_tcp_rmem[2]);
+	rx->lowat = clamp(val, 1, cap >> 1);
 	err = ks->family->base_ops->set_rcvlowat(sk, val);
-	if (err || !kseal_rx_keyed(rx))
-		return err;
-	rx->lowat = sk->sk_rcvlowat;
+	if (err)
+		rx->lowat = old;
 	rx_refresh(sk, rx);
 	if (rx->ready)
 		rx->data_ready(sk);
-	return 0;
+	return err;
 }
 
 /*
