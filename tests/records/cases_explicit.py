@@ -257,6 +257,19 @@ def rcvlowat_counts_plaintext(suite):
 
 
 @case
+def rcvlowat_may_be_set_while_records_wait(suite):
+    sock, peer = explicit(suite)
+    peer.send(b"x" * 50)
+    check(readable(sock, 5))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 100)
+    check(not readable(sock, 0.05))
+    peer.send(b"x" * 49)
+    check(not readable(sock, 0.05))
+    peer.send(b"x")
+    check(readable(sock, 5))
+
+
+@case
 def nonblocking_writes_stop_when_full_and_go_on(suite):
     sock, peer = explicit(suite)
     sock.setblocking(False)
