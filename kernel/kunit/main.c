@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kseal_kunit.ko: KUnit suites for the parts of kseal.ko that know no sockets.
- * Built only for kernels with CONFIG_KUNIT; loading it runs the suites, the
- * results are in /sys/kernel/debug/kunit/.
+ * kseal_kunit.ko: KUnit suites for kseal.ko: its parts that know no sockets, and
+ * the incoming direction on sockets over loopback. Built only for kernels with
+ * CONFIG_KUNIT; loading it runs the suites, the results are in
+ * /sys/kernel/debug/kunit/.
  */
 #include <linux/ctype.h>
 #include <linux/hex.h>
@@ -38,7 +39,8 @@ struct hex kseal_hex(struct kunit *test, const struct digits *digits)
 
 kunit_test_suites(&kseal_record_suite, &kseal_schedule_suite,
 		  &kseal_cipher_suite, &kseal_vectors_suite,
-		  &kseal_stream_suite, &kseal_explicit_suite);
+		  &kseal_stream_suite, &kseal_explicit_suite,
+		  &kseal_socket_suite);
 
 MODULE_DESCRIPTION("KUnit tests of kseal");
 MODULE_LICENSE("GPL");

@@ -12,6 +12,7 @@ extern struct kunit_suite kseal_schedule_suite;
 extern struct kunit_suite kseal_cipher_suite;
 extern struct kunit_suite kseal_vectors_suite;
 extern struct kunit_suite kseal_stream_suite;
+extern struct kunit_suite kseal_socket_suite;
 extern struct kunit_suite kseal_explicit_suite;
 
 /* Bytes written as lines of hexadecimal digits, as the RFCs print them. */
