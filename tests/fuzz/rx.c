@@ -29,9 +29,14 @@
 #define IDLE_MAX	32	/* records in a row without application data */
 #define PATIENCE	10000	/* ms until something that has to come counts as lost */
 
-/* What has to come out: a record, or what is left of it. */
+/*
+ * What has to come out: a record, or what is left of it. @empty: there are records
+ * of application data without any before it. A read that meets only those, before
+ * a record of another type, returns 0, as the kernel's own TLS does.
+ */
 struct item {
 	uint8_t type;
+	bool empty;
 	size_t off;
 	size_t len;
 };
@@ -50,6 +55,8 @@ struct item {
  * @records: in it
  * @secrets: the kernel has the traffic secrets
  * @reset: the connection is reset at the end
+ * @told: the reader has been told of a bad header; a read that must not wait is
+ *	told once only, as by the kernel's own TLS
  * @lowat: SO_RCVLOWAT
  * @small: most records are, so that many fit into the time there is
  * @sent: what the kseal end has written meanwhile
@@ -69,6 +76,7 @@ struct rx {
 	unsigned long records;
 	bool secrets;
 	bool reset;
+	bool told;
 	int lowat;
 	bool small;
 	uint8_t *sent;
@@ -237,10 +245,10 @@ static int errno_of(int verdict)
 	}
 }
 
-static void expect(struct rx *r, uint8_t type, size_t off, size_t len)
+static void expect(struct rx *r, uint8_t type, bool empty, size_t off, size_t len)
 {
 	need(r->nr < ITEMS_MAX, "room for items");
-	r->items[r->nr++] = (struct item){ type, off, len };
+	r->items[r->nr++] = (struct item){ type, empty, off, len };
 }
 
 /* What has to come out of it. */
@@ -250,6 +258,7 @@ static void decode_stream(struct rx *r)
 	struct direction dir = r->c.in;
 	size_t off = 0, used = 0;
 	unsigned int idle = 0;
+	bool empty = false;
 	uint8_t *content;
 	uint8_t type;
 	int len;
@@ -274,14 +283,16 @@ static void decode_stream(struct rx *r)
 		}
 		if (type == TYPE_DATA && len) {
 			idle = 0;
-			expect(r, type, used, len);
+			expect(r, type, empty, used, len);
+			empty = false;
 			used += len;
 			continue;
 		}
 		if (type != TYPE_DATA && !(r->secrets && type == TYPE_HANDSHAKE &&
 					   len == KEY_UPDATE_LEN &&
 					   !memcmp(content, key_update, 4))) {
-			expect(r, type, used, len);
+			expect(r, type, empty, used, len);
+			empty = false;
 			used += len;
 			continue;
 		}
@@ -289,6 +300,7 @@ static void decode_stream(struct rx *r)
 			r->end = EBADMSG;
 			return;
 		}
+		empty |= type == TYPE_DATA;
 		if (type != TYPE_DATA) {
 			direction_update(&dir);
 			r->updates += content[4];
@@ -425,6 +437,11 @@ static bool judge(struct rx *r, ssize_t n, int err, const uint8_t *buf, size_t s
 	}
 	if (!n && !size)
 		return true;
+	if (!n && !done && r->items[r->at].empty && next != TYPE_DATA && !splice &&
+	    (type == TYPE_DATA || !room)) {
+		r->items[r->at].empty = false;
+		return true;
+	}
 	if (!n && !done && !r->items[r->at].len) {	/* an empty control record */
 		if (type != next && !splice)
 			fail("nothing, of type %d instead of %d", type, next);
@@ -449,6 +466,7 @@ static bool judge(struct rx *r, ssize_t n, int err, const uint8_t *buf, size_t s
 	if (n < 0 ? err != r->end : r->end && !r->reset)
 		fail("at the end: %s instead of %s", n ? strerror(err) : "end of the stream",
 		     r->end ? strerror(r->end) : "end of the stream");
+	r->told = n < 0 && (err == EMSGSIZE || err == EINVAL);
 	return true;
 }
 
@@ -608,7 +626,7 @@ static void run_in_steps(struct rx *r)
 			if (!poll(p, r->fed < r->wire_len ? 2 : 1, PATIENCE))
 				fail("stuck at item %zu of %zu with %zu of %zu bytes fed",
 				     r->at, r->nr, r->fed, r->wire_len);
-			if (over(r) && p[0].revents && !read_some(r, MSG_DONTWAIT))
+			if (over(r) && p[0].revents && !read_some(r, MSG_DONTWAIT) && !r->told)
 				fail("poll says readable at the end, a read says EAGAIN");
 		}
 	}

@@ -306,12 +306,13 @@ int tls_header(const struct suite *s, const uint8_t *in)
 {
 	size_t len = in[3] << 8 | in[4];
 
+	/* the order is that of the kernel's own TLS */
+	if (len > MAX_PLAIN + overhead(s))
+		return RECORD_LONG;
 	if (s->version == TLS13 && in[0] != TYPE_DATA)
 		return RECORD_TYPE;
 	if (in[1] != 3 || in[2] != 3)
 		return RECORD_VERSION;
-	if (len > MAX_PLAIN + overhead(s))
-		return RECORD_LONG;
 	if (len < overhead(s))
 		return RECORD_SHORT;
 	return len;
