@@ -9,6 +9,7 @@
  * turns out not to be application data, or to be padded, it is opened once more,
  * into a buffer. Until it has been authenticated it stays in the stream.
  */
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/uio.h>
 #include <net/tcp.h>
@@ -136,6 +137,11 @@ static int rx_open_direct(struct kseal_rx *rx, const struct kseal_header *h,
 			ring->type = h->type;
 		err = rx_decrypt(rx, h, nsrc, n);
 	}
+	/* The cipher may have written before it knew. */
+	if (err)
+		for (n = 0; n < np; n++)
+			memzero_page(ring->pages[n], ring->dst[1 + n].offset,
+				     ring->dst[1 + n].length);
 	if (pinned)
 		kseal_unpin_pages(ring->pages, np, !left);
 	if (!left && !err && ring->type == TLS_RECORD_TYPE_DATA)

@@ -60,6 +60,19 @@ def the_application_can_not_forge_records(suite):
 
 
 @case
+def nothing_of_a_forged_record_is_seen(suite):
+    sock, peer = sealed(suite)
+    text = os.urandom(16384)
+    record = bytearray(peer.tx.seal(text))
+    record[-1] ^= 1
+    peer.sock.sendall(record)
+    buf = bytearray(2 * len(text))
+    fails(lambda: sock.recv_into(buf), errno.EBADMSG)
+    check(not any(text[i:i + 16] in buf for i in range(0, len(text), 16)))
+    is_dead(sock)
+
+
+@case
 def close_notify_is_the_end(suite):
     sock, peer = sealed(suite)
     peer.send(b"data")
