@@ -253,6 +253,15 @@ static unsigned int fill_room(struct sock *sk, struct kseal_tx_ring *ring,
 	return done;
 }
 
+/* What lies behind @off of @page and is kept by a reference of @page. */
+static unsigned int folio_left(struct page *page, unsigned int off)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio_size(folio) -
+	       (folio_page_idx(folio, page) << PAGE_SHIFT) - off;
+}
+
 static int fill_lent(struct sock *sk, struct kseal_tx_ring *ring,
 		     struct msghdr *msg, unsigned int want)
 {
@@ -262,16 +271,21 @@ static int fill_lent(struct sock *sk, struct kseal_tx_ring *ring,
 	struct scatterlist *sg = ring->src;
 	struct page *page;
 
-	for (; n < want && nr < TX_SEGS - 2; bv++, skip = 0) {
-		len = min(want - n, bv->bv_len - skip);
+	while (n < want && nr < TX_SEGS - 2) {
+		if (skip == bv->bv_len) {
+			bv++;
+			skip = 0;
+			continue;
+		}
 		off = bv->bv_offset + skip;
 		page = nth_page(bv->bv_page, off >> PAGE_SHIFT);
-		if (!len)
-			continue;
+		off = offset_in_page(off);
+		len = min3(want - n, bv->bv_len - skip, folio_left(page, off));
 		if (!sendpage_ok(page))
 			break;
-		sg_set_page(&sg[nr++], page, len, offset_in_page(off));
+		sg_set_page(&sg[nr++], page, len, off);
 		n += len;
+		skip += len;
 	}
 	if (!n)
 		return fill_copy(sk, ring, msg, len);
