@@ -68,7 +68,8 @@ def run_seals_listeners_of_all_descendants():
         assert program.process.poll() is None
         program.process.send_signal(signal.SIGTERM)
         eq(program.wait(), 0)       # of the program that was started
-        assert not os.path.exists(f"/proc/{daemon}")
+        # Dead, but perhaps not buried yet.
+        eventually(lambda: not os.path.exists(f"/proc/{daemon}"), "the daemon is gone")
 
 
 @test
