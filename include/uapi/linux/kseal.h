@@ -13,16 +13,37 @@
  *
  * What the first call does depends on the state of the socket:
  *
- *  - TCP_CLOSE or TCP_LISTEN: a sealed listener. From here on accept() returns
- *    only connections whose TLS handshake the agent has completed; read() and
- *    write() on them carry plaintext, the wire carries TLS records. Nothing
- *    else of the socket API changes.
+ *  - TCP_CLOSE or TCP_LISTEN: a sealed listener, once it listens. From here on
+ *    accept() returns only connections whose TLS handshake the agent has
+ *    completed; read() and write() on them carry plaintext, the wire carries TLS
+ *    records. Nothing else of the socket API changes.
+ *  - TCP_CLOSE, and then connect(): a sealed connector. connect() completes,
+ *    blocking or not, when the agent has done the handshake as a client and
+ *    verified the server; see below.
  *  - TCP_ESTABLISHED: the explicit mode, compatible with the kernel's own "tls"
  *    ULP: the application does the handshake itself and pushes keys with
  *    setsockopt(SOL_TLS, TLS_TX / TLS_RX, struct tls12_crypto_info_*).
  *
- * KSEAL_PROFILE names the agent's profile that serves the listener ("default"
- * unless set). It may be set until the first connection arrives.
+ * KSEAL_PROFILE names the agent's profile that serves the socket ("default"
+ * unless set). It may be set until the first connection arrives, or connect().
+ *
+ * A sealed connector needs to know whom it should reach:
+ *
+ *	setsockopt(fd, SOL_TLS, KSEAL_SERVER_NAME, "example.org", 11);
+ *
+ * a host name, or the text of an IP address. The server's certificate must be
+ * valid for it; a name is also sent to the server (SNI). Without one the address
+ * of connect() is what the certificate must be valid for. connect(), or SO_ERROR
+ * after a connect() that did not block, says what became of it:
+ *
+ *	EKEYREJECTED	the server's certificate was not accepted
+ *	EPROTO		no common version or cipher, or the server refused us
+ *	ECONNRESET	the server closed the connection during the handshake
+ *	ETIMEDOUT	it took too long (TCP, or the handshake)
+ *	EACCES		the profile does not serve the owner of the socket
+ *	ENOKEY		no agent, or it has no such profile
+ *
+ * besides TCP's own. The reason in words is in KSEAL_INFO.
  *
  * Errors: ENOENT (module not loaded), EEXIST (the socket has a ULP already),
  * ENOTCONN (connection still being set up), EINVAL (malformed or too long name).
@@ -59,6 +80,18 @@
  * EKEYEXPIRED; in the explicit mode of TLS 1.3 a handshake record may still be sent,
  * for the KeyUpdate.
  *
+ * What there is to know of a sealed socket
+ * ---------------------------------------
+ *
+ * getsockopt(fd, SOL_TLS, KSEAL_INFO) fills in a struct kseal_info, as much of it
+ * as there is room for: what was negotiated, who the peer is, how much has passed,
+ * and, if the connection has come to a bad end, why.
+ *
+ * setsockopt(fd, SOL_TLS, KSEAL_REKEY) with a u32 of enum kseal_rekey makes TLS 1.3
+ * go on with the next key of our direction, and asks the peer for its own if wished.
+ * The kernel does the first by itself before a key's limit. EOPNOTSUPP without a
+ * secret, and in TLS 1.2.
+ *
  * The agent's conversation (generic netlink family "kseal", version 1)
  * --------------------------------------------------------------------
  *
@@ -85,6 +118,16 @@
  * Closing FD before DONE, or the netlink socket, leaves the connection to
  * another worker if no byte of it was consumed or sent, else aborts it.
  *
+ * A connection of a sealed connector has ROLE KSEAL_ROLE_CLIENT and may have a
+ * SERVER_NAME. The errno in STATUS is what connect() returns, REASON is for
+ * KSEAL_INFO. With STATUS 0, DONE may also say how the connection is to be treated:
+ * TOLERATE_TRUNCATION, PREAMBLE.
+ *
+ * What a TLS 1.3 server sends to resume from (NewSessionTicket, RFC 8446 section
+ * 4.6.1) comes after the handshake; the kernel sends each as a TICKET notification
+ * to the worker that did it, if that is still there, under the same ID. There is
+ * no answer.
+ *
  * READY is sent for each connection that begins to wait, to the workers in turn.
  * Some may be lost when a worker's receive buffer is full, so a worker that has
  * read one calls ACCEPT until EAGAIN.
@@ -108,24 +151,31 @@
 #define KSEAL_ALPN_MAX		256	/* with the terminating zero */
 #define KSEAL_IDENTITY_MAX	1024	/* subject, names, with the terminating zero */
 #define KSEAL_FINGERPRINT_LEN	32	/* SHA-256 of the peer's certificate */
+#define KSEAL_REASON_MAX	256	/* with the terminating zero */
+#define KSEAL_PREAMBLE_MAX	4096	/* bytes */
+#define KSEAL_TICKET_MAX	16384	/* bytes of a NewSessionTicket */
 
 /*
  * Socket options at level SOL_TLS, beside those of <linux/tls.h>, far above the
  * numbers that the kernel uses.
  */
-#define KSEAL_PROFILE		0x4b01	/* string; set and get; listeners */
+#define KSEAL_PROFILE		0x4b01	/* string; set and get */
 #define KSEAL_TX_SECRET		0x4b02	/* 32 or 48 bytes; set only */
 #define KSEAL_RX_SECRET		0x4b03	/* 32 or 48 bytes; set only */
+#define KSEAL_SERVER_NAME	0x4b04	/* string; set and get; before connect() */
+#define KSEAL_INFO		0x4b05	/* struct kseal_info; get only */
+#define KSEAL_REKEY		0x4b06	/* u32, enum kseal_rekey; set only */
 
 /**
  * enum kseal_cmd - commands of the generic netlink family
  * @KSEAL_CMD_REGISTER: the sender becomes a worker of its network namespace.
  * @KSEAL_CMD_READY: notification: a connection waits for its handshake.
  * @KSEAL_CMD_ACCEPT: take the oldest waiting connection. Reply: ID, FD, ROLE,
- *	PROFILE, LOCAL, PEER, TIMEOUT, UID, GID.
+ *	PROFILE, LOCAL, PEER, TIMEOUT, UID, GID; SERVER_NAME if ROLE is client.
  *	EAGAIN when none waits, ENOTCONN when the sender is not registered.
- * @KSEAL_CMD_DONE: ID, STATUS; with STATUS 0 also SERVER_NAME, ALPN, RESUMED,
- *	PEER_SUBJECT, PEER_NAMES, PEER_FINGERPRINT as known. EINVAL (with an
+ * @KSEAL_CMD_DONE: ID, STATUS; with STATUS 0 also SERVER_NAME, ALPN, GROUP, RESUMED,
+ *	PEER_SUBJECT, PEER_NAMES, PEER_FINGERPRINT as known, TOLERATE_TRUNCATION,
+ *	PREAMBLE (server only); otherwise REASON. EINVAL (with an
  *	extended ack) and an aborted connection when a direction has no key or the
  *	proxy stopped inside a record; ENOENT when the handshake is over already
  *	(deadline, client gone).
@@ -136,9 +186,12 @@
  * @KSEAL_CMD_HANDSHAKE_GET: dump: ID, LOCAL, PEER, PROFILE, TIMEOUT, PORTID
  *	(0 while it waits).
  * @KSEAL_CMD_SOCKET_GET: dump of sealed sockets: ID, ROLE, LOCAL, PEER, PROFILE,
- *	TLS_VERSION, TLS_CIPHER, SERVER_NAME, ALPN, RESUMED, PEER_SUBJECT,
+ *	TLS_VERSION, TLS_CIPHER, SERVER_NAME, ALPN, GROUP, RESUMED, PEER_SUBJECT,
  *	PEER_NAMES, PEER_FINGERPRINT, TX_RECORDS, RX_RECORDS, TX_BYTES, RX_BYTES,
- *	TX_REKEYS, RX_REKEYS.
+ *	TX_REKEYS, RX_REKEYS, TX_ALERT, RX_ALERT (as far as there was one), UID, GID.
+ * @KSEAL_CMD_REKEY: ID of a sealed socket, REKEY: as the socket option KSEAL_REKEY.
+ *	ENOENT if there is no such socket.
+ * @KSEAL_CMD_TICKET: notification: ID, MESSAGE: a NewSessionTicket has come.
  */
 enum kseal_cmd {
 	/* private: */
@@ -153,6 +206,8 @@ enum kseal_cmd {
 	KSEAL_CMD_LISTENER_GET,
 	KSEAL_CMD_HANDSHAKE_GET,
 	KSEAL_CMD_SOCKET_GET,
+	KSEAL_CMD_REKEY,
+	KSEAL_CMD_TICKET,
 	/* private: */
 	__KSEAL_CMD_MAX
 };
@@ -196,6 +251,15 @@ enum kseal_cmd {
  * @KSEAL_A_TX_REKEYS: u64, KeyUpdates sent, or next keys set
  * @KSEAL_A_RX_REKEYS: u64, KeyUpdates received, or next keys set
  * @KSEAL_A_CIPHERS: binary, u16 each: TLS_CIPHER_* that this kernel has
+ * @KSEAL_A_GROUP: u16, the key exchange: NamedGroup (RFC 8446 section 4.2.7)
+ * @KSEAL_A_REASON: string, why a handshake failed
+ * @KSEAL_A_TOLERATE_TRUNCATION: flag: a FIN without close_notify is an end of file
+ * @KSEAL_A_PREAMBLE: binary, what the application reads before the first byte of the
+ *	peer, such as a header of the PROXY protocol
+ * @KSEAL_A_MESSAGE: binary, a handshake message, its header included
+ * @KSEAL_A_REKEY: u32, &enum kseal_rekey
+ * @KSEAL_A_TX_ALERT: u8, the fatal alert that we sent, AlertDescription
+ * @KSEAL_A_RX_ALERT: u8, the one that the peer sent
  */
 enum kseal_attr {
 	/* private: */
@@ -235,6 +299,14 @@ enum kseal_attr {
 	KSEAL_A_TX_REKEYS,
 	KSEAL_A_RX_REKEYS,
 	KSEAL_A_CIPHERS,
+	KSEAL_A_GROUP,
+	KSEAL_A_REASON,
+	KSEAL_A_TOLERATE_TRUNCATION,
+	KSEAL_A_PREAMBLE,
+	KSEAL_A_MESSAGE,
+	KSEAL_A_REKEY,
+	KSEAL_A_TX_ALERT,
+	KSEAL_A_RX_ALERT,
 	/* private: */
 	__KSEAL_A_MAX
 };
@@ -245,10 +317,81 @@ enum kseal_attr {
  * enum kseal_role - which side of TLS a socket is
  * @KSEAL_ROLE_SERVER: accepted by a sealed listener
  * @KSEAL_ROLE_EXPLICIT: keyed by its application
+ * @KSEAL_ROLE_CLIENT: connected by a sealed connector
  */
 enum kseal_role {
 	KSEAL_ROLE_SERVER = 1,
 	KSEAL_ROLE_EXPLICIT = 2,
+	KSEAL_ROLE_CLIENT = 3,
+};
+
+/**
+ * enum kseal_rekey - whose keys are to change (RFC 8446 section 4.6.3)
+ * @KSEAL_REKEY_OWN: our own
+ * @KSEAL_REKEY_BOTH: the peer's too: a KeyUpdate with update_requested
+ */
+enum kseal_rekey {
+	KSEAL_REKEY_OWN = 0,
+	KSEAL_REKEY_BOTH = 1,
+};
+
+/* struct kseal_info.flags */
+#define KSEAL_INFO_SEALED		(1 << 0)	/* the handshake is done */
+#define KSEAL_INFO_RESUMED		(1 << 1)	/* from an earlier session */
+#define KSEAL_INFO_PEER_CERTIFICATE	(1 << 2)	/* @peer_* are verified */
+#define KSEAL_INFO_EOF			(1 << 3)	/* close_notify received */
+
+#define KSEAL_ALERT_NONE		0xff
+
+/**
+ * struct kseal_info - value of the socket option KSEAL_INFO
+ * @flags: KSEAL_INFO_*
+ * @role: &enum kseal_role
+ * @tls_version: 0x0303 or 0x0304, 0 while there are no keys
+ * @tls_cipher: TLS_CIPHER_* of <linux/tls.h>
+ * @group: NamedGroup, 0 if not known
+ * @tx_alert: the fatal alert that we sent (AlertDescription, RFC 8446 section 6),
+ *	KSEAL_ALERT_NONE if there was none
+ * @rx_alert: likewise, the one that the peer sent
+ * @tx_records: records sealed since the keys were set
+ * @rx_records: records opened
+ * @tx_bytes: application bytes in them
+ * @rx_bytes: likewise
+ * @tx_rekeys: KeyUpdates sent, or next keys set
+ * @rx_rekeys: KeyUpdates received, or next keys set
+ * @id: number of the socket, as the tools show it
+ * @profile: of the agent; this and all that follow as known, else empty
+ * @server_name: asked for by the client (SNI, or KSEAL_SERVER_NAME)
+ * @alpn: protocol agreed on
+ * @peer_subject: RFC 4514 name in the peer's certificate
+ * @peer_names: its subject alternative names, see KSEAL_A_PEER_NAMES
+ * @peer_fingerprint: SHA-256 of the certificate
+ * @reason: of a connector's failure, in words
+ *
+ * It may grow at its end; a caller that knows less gets less.
+ */
+struct kseal_info {
+	__u32 flags;
+	__u32 role;
+	__u16 tls_version;
+	__u16 tls_cipher;
+	__u16 group;
+	__u8 tx_alert;
+	__u8 rx_alert;
+	__u64 tx_records;
+	__u64 rx_records;
+	__u64 tx_bytes;
+	__u64 rx_bytes;
+	__u64 tx_rekeys;
+	__u64 rx_rekeys;
+	__u64 id;
+	char profile[KSEAL_PROFILE_MAX];
+	char server_name[KSEAL_NAME_MAX];
+	char alpn[KSEAL_ALPN_MAX];
+	char peer_subject[KSEAL_IDENTITY_MAX];
+	char peer_names[KSEAL_IDENTITY_MAX];
+	__u8 peer_fingerprint[KSEAL_FINGERPRINT_LEN];
+	char reason[KSEAL_REASON_MAX];
 };
 
 #endif /* _UAPI_LINUX_KSEAL_H */
