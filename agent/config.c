@@ -30,6 +30,8 @@ enum profile_option {
 	OPT_TIMEOUT,
 	OPT_ALPN,
 	OPT_VERSIONS,
+	OPT_TICKETS,
+	OPT_TICKET_KEYS,
 	OPT_COUNT
 };
 
@@ -44,6 +46,8 @@ static const char *const option_names[OPT_COUNT] = {
 	[OPT_TIMEOUT] = "timeout",
 	[OPT_ALPN] = "alpn",
 	[OPT_VERSIONS] = "versions",
+	[OPT_TICKETS] = "tickets",
+	[OPT_TICKET_KEYS] = "ticket-keys",
 };
 
 /*
@@ -175,6 +179,17 @@ static int find_client_auth(const char *text, enum kseal_client_auth *auth)
 	return 0;
 }
 
+static int find_switch(const char *text, bool *on)
+{
+	if (strcmp(text, "on") == 0)
+		*on = true;
+	else if (strcmp(text, "off") == 0)
+		*on = false;
+	else
+		return -1;
+	return 0;
+}
+
 /* One value of an option of a profile, as soon as it has been read. */
 static int check_value(int line, enum profile_option which, cfg_opt_t *opt,
 		       unsigned int index)
@@ -185,6 +200,7 @@ static int check_value(int line, enum profile_option which, cfg_opt_t *opt,
 	long number = 0;
 	uid_t uid;
 	gid_t gid;
+	bool on;
 
 	if (opt->type == CFGT_STR) {
 		text = cfg_opt_getnstr(opt, index);
@@ -232,6 +248,10 @@ static int check_value(int line, enum profile_option which, cfg_opt_t *opt,
 		if (find_version(text, &mask) < 0)
 			return fail(line, "there is no TLS version \"%s\" here: write \"1.2\" or \"1.3\"",
 				    text);
+		break;
+	case OPT_TICKETS:
+		if (find_switch(text, &on) < 0)
+			return fail(line, "tickets is \"%s\": write \"on\" or \"off\"", text);
 		break;
 	default:
 		break;
@@ -367,10 +387,12 @@ static int build_profile(struct kseal_profile *p, cfg_t *sec, unsigned int index
 	    copy_string(&p->certificate, cfg_getstr(sec, "certificate")) < 0 ||
 	    copy_string(&p->key, cfg_getstr(sec, "key")) < 0 ||
 	    copy_string(&p->client_ca, cfg_getstr(sec, "client-ca")) < 0 ||
+	    copy_string(&p->ticket_keys, cfg_getstr(sec, "ticket-keys")) < 0 ||
 	    copy_lists(p, sec) < 0)
 		return fail(begin, "profile \"%s\" cannot be read: %s", cfg_title(sec),
 			    strerror(errno ? errno : ENOMEM));
 	find_client_auth(cfg_getstr(sec, "client-auth"), &p->client_auth);
+	find_switch(cfg_getstr(sec, "tickets"), &p->tickets);
 	p->timeout_ms = cfg_getint(sec, "timeout") * 1000;
 
 	if (!p->certificate)
@@ -385,6 +407,10 @@ static int build_profile(struct kseal_profile *p, cfg_t *sec, unsigned int index
 		return fail(lines[OPT_CLIENT_CA],
 			    "client-ca does nothing while client-auth is \"off\": set client-auth to \"request\" or \"require\", or remove client-ca");
 
+	if (!p->tickets && p->ticket_keys)
+		return fail(lines[OPT_TICKET_KEYS],
+			    "ticket-keys does nothing while tickets is \"off\": remove one of them");
+
 	switch (kseal_credentials_load(&p->credentials, p, why, sizeof(why))) {
 	case KSEAL_CREDENTIALS_OK:
 		return 0;
@@ -396,6 +422,9 @@ static int build_profile(struct kseal_profile *p, cfg_t *sec, unsigned int index
 		break;
 	case KSEAL_CREDENTIALS_CLIENT_CA:
 		blamed = OPT_CLIENT_CA;
+		break;
+	case KSEAL_CREDENTIALS_TICKET_KEYS:
+		blamed = OPT_TICKET_KEYS;
 		break;
 	}
 	return fail(lines[blamed], "%s", why);
@@ -448,6 +477,8 @@ static struct kseal_config *parse(void)
 		CFG_INT("timeout", 10, CFGF_NONE),
 		CFG_STR_LIST("alpn", "{}", CFGF_NONE),
 		CFG_STR_LIST("versions", "{}", CFGF_NONE),
+		CFG_STR("tickets", "on", CFGF_NONE),
+		CFG_STR("ticket-keys", NULL, CFGF_NODEFAULT),
 		CFG_END()
 	};
 	cfg_opt_t top[] = {
@@ -539,6 +570,7 @@ static void free_profile(struct kseal_profile *p)
 	free(p->ports);
 	free(p->users);
 	free(p->groups);
+	free(p->ticket_keys);
 	free(p->client_ca);
 	free(p->key);
 	free(p->certificate);

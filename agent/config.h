@@ -47,6 +47,8 @@ enum kseal_client_auth {
  * @timeout_ms: longest handshake
  * @alpn: protocols offered, in order of preference
  * @versions: mask of KSEAL_VERSION_*
+ * @tickets: whether clients may resume sessions
+ * @ticket_keys: file with the secret that seals tickets, or NULL
  * @credentials: the files' content, ready for use
  */
 struct kseal_profile {
@@ -65,6 +67,8 @@ struct kseal_profile {
 	char **alpn;
 	size_t alpn_count;
 	unsigned int versions;
+	bool tickets;
+	char *ticket_keys;
 	struct kseal_credentials *credentials;
 };
 

@@ -2,18 +2,16 @@
 /*
  * The certificates, keys and TLS settings of a profile as GnuTLS wants them.
  * Loaded by config.c, used by session.c from every worker: read-only after the
- * load but for the ticket key, which has a lock.
+ * load but for the tickets, which have a lock of their own.
  *
  * The settings follow RFC 9325 (BCP 195), restricted to the AEADs that the kernel
  * module seals with on this kernel: AES-GCM, and ChaCha20-Poly1305 and AES-128-CCM
  * where the kernel has them.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/x509.h>
 #include <linux/tls.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,17 +19,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "config.h"
 #include "credentials.h"
+#include "file.h"
+#include "tickets.h"
 
-#define PEM_FILE_MAX		(4 * 1024 * 1024)
 #define CHAIN_MAX		16
 #define EXPIRY_WARNING		(7 * 24 * 3600)		/* seconds */
-
-/* RFC 9325 section 4.1.1 wants ticket keys changed at least weekly. */
-#define TICKET_KEY_LIFE		(24 * 3600)		/* seconds */
 
 /* Ciphers that not every kernel has; bits of an index into the priorities. */
 #define OFFER_CHACHA20	0x1
@@ -45,16 +40,12 @@ static atomic_uint offered;
  * struct kseal_credentials - see the file's head
  * @x509: certificate chain, key and trusted CAs
  * @priority: versions, cipher suites, groups, signatures; by OFFER_*
- * @lock: guards @ticket_key and @ticket_key_born
- * @ticket_key: seals session tickets; never leaves this process
- * @ticket_key_born: CLOCK_MONOTONIC seconds
+ * @tickets: what seals session tickets
  */
 struct kseal_credentials {
 	gnutls_certificate_credentials_t x509;
 	gnutls_priority_t priority[OFFERS];
-	pthread_mutex_t lock;
-	gnutls_datum_t ticket_key;
-	time_t ticket_key_born;
+	struct kseal_tickets *tickets;
 };
 
 struct chain {
@@ -69,82 +60,6 @@ static void free_chain(struct chain *chain)
 	gnutls_free(chain->list);
 	chain->list = NULL;
 	chain->count = 0;
-}
-
-static void free_secret(gnutls_datum_t *d)
-{
-	if (d->data)
-		explicit_bzero(d->data, d->size);
-	free(d->data);
-	d->data = NULL;
-	d->size = 0;
-}
-
-static void say_unreadable(const char *path, int error, char *why, size_t size)
-{
-	const struct passwd *pw = getpwuid(geteuid());
-
-	if (error == EACCES)
-		snprintf(why, size,
-			 "%s: %s: let user %s read it (chgrp, chmod 640, and the directories above it)",
-			 path, strerror(error), pw ? pw->pw_name : "of kseald");
-	else
-		snprintf(why, size, "%s: %s: correct the path or create the file", path,
-			 strerror(error));
-}
-
-/* Read a whole file into memory that the caller wipes. */
-static int read_pem(const char *path, gnutls_datum_t *d, mode_t *mode, char *why,
-		    size_t size)
-{
-	struct stat st;
-	ssize_t n = 0;
-	int fd;
-
-	d->data = NULL;
-	d->size = 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		say_unreadable(path, errno, why, size);
-		goto fail;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		snprintf(why, size, "%s: not a regular file: name a PEM file", path);
-		goto fail;
-	}
-	if (st.st_size == 0) {
-		snprintf(why, size, "%s: the file is empty", path);
-		goto fail;
-	}
-	if (st.st_size > PEM_FILE_MAX) {
-		snprintf(why, size, "%s: larger than 4 MiB: name a PEM file", path);
-		goto fail;
-	}
-	*mode = st.st_mode;
-	d->data = malloc(st.st_size + 1);
-	if (!d->data) {
-		snprintf(why, size, "%s: %s", path, strerror(ENOMEM));
-		goto fail;
-	}
-	while (d->size < st.st_size) {
-		n = read(fd, d->data + d->size, st.st_size - d->size);
-		if (n <= 0)
-			break;
-		d->size += n;
-	}
-	if (n < 0) {
-		say_unreadable(path, errno, why, size);
-		goto fail;
-	}
-	d->data[d->size] = '\0';
-	close(fd);
-	return 0;
-
-fail:
-	free_secret(d);
-	if (fd >= 0)
-		close(fd);
-	return -1;
 }
 
 static void format_time(time_t t, char *to, size_t size)
@@ -190,11 +105,11 @@ static int load_certificates(const char *path, struct chain *chain, char *why, s
 	mode_t mode;
 	int ret;
 
-	if (read_pem(path, &pem, &mode, why, size) < 0)
+	if (kseal_file_read(path, &pem, &mode, why, size) < 0)
 		return -1;
 	ret = gnutls_x509_crt_list_import2(&chain->list, &chain->count, &pem,
 					   GNUTLS_X509_FMT_PEM, 0);
-	free_secret(&pem);
+	kseal_file_wipe(&pem);
 	if (ret == GNUTLS_E_NO_CERTIFICATE_FOUND ||
 	    ret == GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR || (ret >= 0 && !chain->count)) {
 		snprintf(why, size,
@@ -262,19 +177,19 @@ static int load_key(const char *path, gnutls_x509_privkey_t *key, char *why, siz
 	mode_t mode;
 	int ret;
 
-	if (read_pem(path, &pem, &mode, why, size) < 0)
+	if (kseal_file_read(path, &pem, &mode, why, size) < 0)
 		return -1;
 	if (strstr((char *)pem.data, "BEGIN ENCRYPTED PRIVATE KEY") ||
 	    strstr((char *)pem.data, "Proc-Type: 4,ENCRYPTED")) {
 		snprintf(why, size,
 			 "%s: the key is protected by a passphrase: store it without (openssl pkey -in OLD -out NEW, mode 600)",
 			 path);
-		free_secret(&pem);
+		kseal_file_wipe(&pem);
 		return -1;
 	}
 	gnutls_x509_privkey_init(key);
 	ret = gnutls_x509_privkey_import2(*key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
-	free_secret(&pem);
+	kseal_file_wipe(&pem);
 	if (ret < 0) {
 		snprintf(why, size,
 			 "%s: holds no usable private key (%s): name a PEM file with \"BEGIN PRIVATE KEY\"",
@@ -436,35 +351,10 @@ void kseal_credentials_offer(const uint16_t *ciphers, size_t count)
 	atomic_store(&offered, offer);
 }
 
-static time_t monotonic_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
-static int renew_ticket_key(struct kseal_credentials *c)
-{
-	gnutls_datum_t fresh;
-	int ret;
-
-	ret = gnutls_session_ticket_key_generate(&fresh);
-	if (ret < 0)
-		return ret;
-	if (c->ticket_key.data) {
-		gnutls_memset(c->ticket_key.data, 0, c->ticket_key.size);
-		gnutls_free(c->ticket_key.data);
-	}
-	c->ticket_key = fresh;
-	c->ticket_key_born = monotonic_seconds();
-	return 0;
-}
-
 /**
  * kseal_credentials_load() - read the files that a profile names
  * @result: the credentials, on success
- * @profile: certificate, key, client_ca and versions are set
+ * @profile: its files and versions are set
  * @why: on failure: what is wrong and what to do
  * @size: of @why
  *
@@ -482,12 +372,9 @@ enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **
 		snprintf(why, size, "%s", strerror(ENOMEM));
 		return status;
 	}
-	pthread_mutex_init(&c->lock, NULL);
 	ret = gnutls_certificate_allocate_credentials(&c->x509);
 	if (ret == 0)
 		ret = set_priorities(c, profile->versions);
-	if (ret == 0)
-		ret = renew_ticket_key(c);
 	if (ret < 0) {
 		snprintf(why, size, "%s: the TLS library refuses: %s", profile->certificate,
 			 gnutls_strerror(ret));
@@ -497,6 +384,9 @@ enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **
 	status = load_identity(c, profile, why, size);
 	if (status == KSEAL_CREDENTIALS_OK)
 		status = load_client_ca(c, profile, why, size);
+	if (status == KSEAL_CREDENTIALS_OK &&
+	    kseal_tickets_load(&c->tickets, profile, why, size) < 0)
+		status = KSEAL_CREDENTIALS_TICKET_KEYS;
 	if (status != KSEAL_CREDENTIALS_OK)
 		goto fail;
 	*result = c;
@@ -515,17 +405,13 @@ void kseal_credentials_free(struct kseal_credentials *c)
 {
 	if (!c)
 		return;
-	if (c->ticket_key.data) {
-		gnutls_memset(c->ticket_key.data, 0, c->ticket_key.size);
-		gnutls_free(c->ticket_key.data);
-	}
+	kseal_tickets_free(c->tickets);
 	for (unsigned int i = 0; i < OFFERS; i++) {
 		if (c->priority[i])
 			gnutls_priority_deinit(c->priority[i]);
 	}
 	if (c->x509)
 		gnutls_certificate_free_credentials(c->x509);
-	pthread_mutex_destroy(&c->lock);
 	free(c);
 }
 
@@ -570,16 +456,5 @@ int kseal_credentials_apply(struct kseal_credentials *c,
 			return ret;
 	}
 
-	/*
-	 * One key per profile: a ticket that one profile issued is worth nothing
-	 * with another, which may ask for client certificates. GnuTLS copies it.
-	 */
-	pthread_mutex_lock(&c->lock);
-	ret = 0;
-	if (monotonic_seconds() - c->ticket_key_born >= TICKET_KEY_LIFE)
-		ret = renew_ticket_key(c);
-	if (ret == 0)
-		ret = gnutls_session_ticket_enable_server(session, &c->ticket_key);
-	pthread_mutex_unlock(&c->lock);
-	return ret;
+	return kseal_tickets_apply(c->tickets, session);
 }

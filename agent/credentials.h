@@ -21,6 +21,7 @@ enum kseal_credentials_status {
 	KSEAL_CREDENTIALS_CERTIFICATE,
 	KSEAL_CREDENTIALS_KEY,
 	KSEAL_CREDENTIALS_CLIENT_CA,
+	KSEAL_CREDENTIALS_TICKET_KEYS,
 };
 
 enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **result,

@@ -7,9 +7,11 @@
 #define KSEAL_TEST_CHECK_H
 
 #include <stdbool.h>
+#include <time.h>
 
 extern bool test_failed;
 extern const char *test_directory;
+extern time_t time_shift;		/* seconds that GnuTLS is ahead */
 
 void complain(const char *file, int line, const char *condition, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -24,6 +26,7 @@ void run_test(const char *name, void (*test)(void));
 void test_records(void);
 void test_peers(void);
 void test_ends(void);
+void test_resumption_tickets(void);
 void test_parts(void);
 
 #endif /* KSEAL_TEST_CHECK_H */

@@ -89,6 +89,8 @@ profile "web" {{
 	timeout = 5
 	alpn = {{ "h2", "http/1.1" }}
 	versions = {{ "1.2", "1.3" }}
+	tickets = "on"
+	ticket-keys = "{certs}/tickets.key"
 }}
 profile internal.test_1-2 {{ {C} {K} versions = {{ "1.3" }} }}
 ''')
@@ -139,6 +141,13 @@ bad("client-auth", in_profile('client-auth = "maybe"'), 4, '"maybe": write "off"
 bad("client-auth without client-ca", in_profile('client-auth = "require"'), 4, "add client-ca")
 bad("client-ca without client-auth", in_profile(f'client-ca = "{certs}/clients.pem"'), 4,
     'client-ca does nothing while client-auth is "off"')
+bad("tickets", in_profile('tickets = "sometimes"'), 4, '"sometimes": write "on" or "off"')
+bad("ticket-keys without tickets",
+    in_profile('tickets = "off"', f'ticket-keys = "{certs}/tickets.key"'), 5,
+    'does nothing while tickets is "off"')
+bad("ticket-keys: no such file", in_profile('ticket-keys = "/nonexistent/keys"'), 4, "No such file")
+bad("ticket-keys: too short", in_profile(f'ticket-keys = "{certs}/short-tickets.key"'), 4,
+    "31 bytes are too few: write 64 random ones .openssl rand")
 bad("empty value", in_profile('alpn = { "" }'), 4, "alpn is empty")
 bad("too long ALPN protocol", in_profile(f'alpn = {{ "{"x" * 32}" }}'), 4, "at most 31 bytes")
 bad("too many ALPN protocols", in_profile('alpn = { a, b, c, d, e, f, g, h, i }'), 4,

@@ -56,6 +56,7 @@ int main(int argc, char **argv)
 	}
 	test_records();
 	test_peers();
+	test_resumption_tickets();
 	test_ends();
 	test_parts();
 	printf("1..%d\n", tests);

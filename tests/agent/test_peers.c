@@ -98,7 +98,7 @@ static void test_resumption(void)
 	gnutls_free(ticket.data);
 }
 
-static time_t time_shift;
+time_t time_shift;
 
 static time_t shifted_time(time_t *t)
 {
