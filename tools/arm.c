@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Arming a socket: what it is, the ULP, the profile, and in words what went
- * wrong. Called by `kseal run` (for the program, on a copy of its descriptor)
- * and by `kseal attach`.
+ * Arming a socket: what it is, the ULP, the profile, the server's name, and in
+ * words what went wrong. Called by `kseal run` (for the program, on a copy of its
+ * descriptor) and by `kseal attach`.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -121,7 +121,7 @@ bool kseal_armed(int fd, char profile[KSEAL_PROFILE_MAX])
 	return true;
 }
 
-/* Why the ULP was refused, and the errno that a program's listen() should see. */
+/* Why the ULP was refused, and the errno that the program's call should see. */
 static int explain_ulp(int fd, int error, char why[KSEAL_MESSAGE_LEN])
 {
 	char ulp[ULP_NAME_MAX + 1];
@@ -152,6 +152,41 @@ static int explain_ulp(int fd, int error, char why[KSEAL_MESSAGE_LEN])
 	}
 }
 
+/* Return: 0, or the negative errno to fail the program's call with, and @why. */
+static int take_ulp(int fd, char why[KSEAL_MESSAGE_LEN])
+{
+	char current[KSEAL_PROFILE_MAX];
+	const char *ulp = ulp_name();
+	int error;
+
+	if (!setsockopt(fd, IPPROTO_TCP, TCP_ULP, ulp, strlen(ulp)))
+		return 0;
+	error = errno;
+	if (error == EEXIST && kseal_armed(fd, current))
+		return 0;
+	return explain_ulp(fd, error, why);
+}
+
+static int set_profile(int fd, const char *profile, char why[KSEAL_MESSAGE_LEN])
+{
+	char current[KSEAL_PROFILE_MAX];
+	int error;
+
+	if (kseal_armed(fd, current) && !strcmp(current, profile))
+		return 0;
+	if (!setsockopt(fd, SOL_TLS, KSEAL_PROFILE, profile, strlen(profile)))
+		return 0;
+	error = errno;
+	if (kseal_armed(fd, current))
+		snprintf(why, KSEAL_MESSAGE_LEN,
+			 "it is sealed with profile '%s', '%s' was refused: %s", current, profile,
+			 strerror(error));
+	else
+		snprintf(why, KSEAL_MESSAGE_LEN, "profile '%s' was refused: %s", profile,
+			 strerror(error));
+	return -EACCES;
+}
+
 /**
  * kseal_arm() - seal what a listener, or a socket about to be one, will accept
  * @fd: TCP socket
@@ -165,25 +200,46 @@ static int explain_ulp(int fd, int error, char why[KSEAL_MESSAGE_LEN])
  */
 int kseal_arm(int fd, const char *profile, char why[KSEAL_MESSAGE_LEN])
 {
-	char current[KSEAL_PROFILE_MAX];
-	const char *ulp = ulp_name();
-	int error = 0;
+	int error = take_ulp(fd, why);
 
-	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, ulp, strlen(ulp)))
-		error = errno;
-	if (error && (error != EEXIST || !kseal_armed(fd, current)))
-		return explain_ulp(fd, error, why);
-	if (kseal_armed(fd, current) && !strcmp(current, profile))
+	return error ? error : set_profile(fd, profile, why);
+}
+
+/**
+ * kseal_arm_connector() - seal the connection that a socket will make
+ * @fd: TCP socket, not connected
+ * @profile: the agent's profile that serves it
+ * @name: whom it is to reach; empty: whom its address belongs to
+ * @why: as kseal_arm()
+ *
+ * As kseal_arm(), for a socket that has been armed before too: one on which
+ * connect() has failed may be used again.
+ *
+ * Return: 0, or the negative errno to fail connect() with.
+ */
+int kseal_arm_connector(int fd, const char *profile, const char *name,
+			char why[KSEAL_MESSAGE_LEN])
+{
+	char current[KSEAL_NAME_MAX] = "";
+	socklen_t length = sizeof(current) - 1;
+	int error = take_ulp(fd, why);
+
+	if (!error)
+		error = set_profile(fd, profile, why);
+	if (error)
+		return error;
+	if (!getsockopt(fd, SOL_TLS, KSEAL_SERVER_NAME, current, &length) &&
+	    !strcmp(current, name))
 		return 0;
-	if (!setsockopt(fd, SOL_TLS, KSEAL_PROFILE, profile, strlen(profile)))
+	if (!setsockopt(fd, SOL_TLS, KSEAL_SERVER_NAME, name, strlen(name)))
 		return 0;
 	error = errno;
-	if (kseal_armed(fd, current))
+	if (error == ENOPROTOOPT)
 		snprintf(why, KSEAL_MESSAGE_LEN,
-			 "it is sealed with profile '%s', '%s' was refused: %s", current, profile,
-			 strerror(error));
+			 "the kseal module that is loaded can't seal connections; it is older "
+			 "than this program");
 	else
-		snprintf(why, KSEAL_MESSAGE_LEN, "profile '%s' was refused: %s", profile,
+		snprintf(why, KSEAL_MESSAGE_LEN, "server name '%s' was refused: %s", name,
 			 strerror(error));
 	return -EACCES;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The seccomp filter of `kseal run`: listen() is reported to the supervisor,
- * under every ABI that the machine has; everything else goes its way. And the
- * passing of the filter's descriptor from the program's process to the
- * supervisor.
+ * The seccomp filter of `kseal run`: listen() is reported to the supervisor, and
+ * connect() if connections are to be sealed, under every ABI that the machine has;
+ * everything else goes its way. And the passing of the filter's descriptor from the
+ * program's process to the supervisor.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -11,12 +11,15 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/net.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <seccomp.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,7 +55,29 @@ static bool has_sys_admin(void)
 	return data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
 }
 
-static int add_rules(scmp_filter_ctx filter)
+/*
+ * TCP Fast Open connects by sending (RFC 7413): there is no connect() before which the
+ * socket could be armed. Programs that ask for it are ready for a kernel in which it
+ * is switched off, see tcp(7), and that is how it fails there.
+ */
+static int add_fast_open(scmp_filter_ctx filter)
+{
+	const struct scmp_arg_cmp third =
+		SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN);
+	const struct scmp_arg_cmp fourth =
+		SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN);
+	const uint32_t action = SCMP_ACT_ERRNO(EOPNOTSUPP);
+	int error;
+
+	error = seccomp_rule_add(filter, action, SCMP_SYS(sendto), 1, fourth);
+	if (!error)
+		error = seccomp_rule_add(filter, action, SCMP_SYS(sendmsg), 1, third);
+	if (!error)
+		error = seccomp_rule_add(filter, action, SCMP_SYS(sendmmsg), 1, fourth);
+	return error;
+}
+
+static int add_rules(scmp_filter_ctx filter, bool connects)
 {
 	size_t i;
 	int error;
@@ -66,6 +91,10 @@ static int add_rules(scmp_filter_ctx filter)
 	}
 	/* i386 and s390: socketcall(SYS_LISTEN) as well, libseccomp knows. */
 	error = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(listen), 0);
+	if (!error && connects)
+		error = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(connect), 0);
+	if (!error && connects)
+		error = add_fast_open(filter);
 	if (error)
 		return error;
 	/*
@@ -95,30 +124,72 @@ static int load(struct sock_fprog *program)
 	return fd < 0 ? -errno : fd;
 }
 
-static int export_and_load(scmp_filter_ctx filter)
+#if __BYTE_ORDER == __BIG_ENDIAN
+#define FIRST_ARGUMENT	(offsetof(struct seccomp_data, args) + sizeof(uint32_t))
+#else
+#define FIRST_ARGUMENT	offsetof(struct seccomp_data, args)
+#endif
+
+/*
+ * Where sendto() goes through socketcall() its flags are in memory, which a filter
+ * can't read (libseccomp would compare another register): those calls are reported.
+ * Of one ABI, to stand before the rest of the filter; @code has room for 9.
+ */
+static size_t report_socketcall(uint32_t arch, struct sock_filter *code)
 {
-	struct sock_filter code[256];
+	int nr = seccomp_syscall_resolve_name_arch(arch, "socketcall");
+	const struct sock_filter block[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch, 0, 7),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 5),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIRST_ARGUMENT),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_SENDTO, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_SENDMSG, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_SENDMMSG, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+	};
+
+	if (nr < 0)
+		return 0;
+	memcpy(code, block, sizeof(block));
+	return sizeof(block) / sizeof(*block);
+}
+
+static int export_and_load(scmp_filter_ctx filter, bool connects)
+{
+	struct sock_filter code[512];
 	struct sock_fprog program = { .filter = code };
-	ssize_t size = -1;
+	ssize_t size = -1, room;
+	size_t first = 0, i;
 	int file, error;
+
+	if (connects) {
+		first = report_socketcall(seccomp_arch_native(), code);
+		for (i = 0; i < sizeof(abis) / sizeof(abis[0]); i++)
+			if (abis[i].native == seccomp_arch_native())
+				first += report_socketcall(abis[i].other, code + first);
+	}
+	room = sizeof(code) - first * sizeof(*code);
 
 	file = memfd_create("kseal-filter", MFD_CLOEXEC);
 	if (file < 0)
 		return -errno;
 	error = seccomp_export_bpf(filter, file);
 	if (!error)
-		size = pread(file, code, sizeof(code), 0);
+		size = pread(file, code + first, room, 0);
 	close(file);
 	if (error)
 		return error;
-	if (size <= 0 || (size_t)size == sizeof(code))
+	if (size <= 0 || size == room)
 		return -E2BIG;
-	program.len = size / sizeof(*code);
+	program.len = first + size / sizeof(*code);
 	return load(&program);
 }
 
 /**
  * kseal_filter_install() - from here on this process's listen() is reported
+ * @connects: and its connect(), and there is no TCP Fast Open
  *
  * Without CAP_SYS_ADMIN the kernel demands no_new_privs: set-user-ID programs
  * and file capabilities then have no effect.
@@ -126,7 +197,7 @@ static int export_and_load(scmp_filter_ctx filter)
  * Return: the descriptor to serve, close-on-exec, or negative errno (EBUSY: the
  * process is under another supervisor).
  */
-int kseal_filter_install(void)
+int kseal_filter_install(bool connects)
 {
 	scmp_filter_ctx filter;
 	int error;
@@ -136,9 +207,9 @@ int kseal_filter_install(void)
 		return -ENOMEM;
 	error = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
 	if (!error)
-		error = add_rules(filter);
+		error = add_rules(filter, connects);
 	if (!error)
-		error = export_and_load(filter);
+		error = export_and_load(filter, connects);
 	seccomp_release(filter);
 	return error;
 }

@@ -67,33 +67,13 @@ struct kseal_socket {
 void kseal_look(int fd, struct kseal_socket *info);
 bool kseal_armed(int fd, char profile[KSEAL_PROFILE_MAX]);
 int kseal_arm(int fd, const char *profile, char why[KSEAL_MESSAGE_LEN]);
+int kseal_arm_connector(int fd, const char *profile, const char *name,
+			char why[KSEAL_MESSAGE_LEN]);
 
 int kseal_send_fd(int socket, int fd, int error);
 int kseal_receive_fd(int socket, int *error);
 
-int kseal_filter_install(void);
-int kseal_notify_alloc(void);
-struct kseal_policy;
-int kseal_notify_serve(int notify, const struct kseal_policy *policy);
-
-/**
- * struct kseal_policy - which listeners `kseal run` seals, and with what
- * @profile: the profile of listeners whose port has no other
- * @ports: the only ports to seal; every port when there are none
- * @count: elements of @ports
- * @verbose: tell about each listener that is sealed
- */
-struct kseal_policy {
-	char profile[KSEAL_PROFILE_MAX];
-	struct kseal_port {
-		uint16_t port;
-		char profile[KSEAL_PROFILE_MAX];
-	} *ports;
-	size_t count;
-	bool verbose;
-};
-
-const char *kseal_policy_profile(const struct kseal_policy *policy, uint16_t port);
+int kseal_filter_install(bool connects);
 
 int kseal_kick(const ino_t *inodes, size_t count);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kseal: seal the TCP listeners of programs that know nothing of TLS.
+ * kseal: seal the TCP sockets of programs that know nothing of TLS.
  *
  * The table of subcommands; a file each does the work: run.c, attach.c,
  * status.c.
@@ -18,7 +18,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{ "run", kseal_cmd_run, "run a program with its TCP listeners sealed" },
+	{ "run", kseal_cmd_run, "run a program with its TCP sockets sealed" },
 	{ "attach", kseal_cmd_attach, "seal a listener of a running program" },
 	{ "status", kseal_cmd_status, "show the module, the agent, listeners and connections" },
 	{ "help", cmd_help, "explain a command" },
@@ -83,7 +83,7 @@ static char *main_help(int key, const char *text, void *input)
 static const struct argp main_argp = {
 	.parser = parse_main,
 	.args_doc = "COMMAND [ARGUMENTS]",
-	.doc = "TLS for TCP listeners of programs that know nothing of it, sealed in the kernel.\v",
+	.doc = "TLS for TCP sockets of programs that know nothing of it, sealed in the kernel.\v",
 	.help_filter = main_help,
 };
 

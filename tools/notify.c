@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One listen() of the program, served by the supervisor of `kseal run`.
- *
- * The supervisor works on its own reference to the socket and calls listen()
- * on it itself: were the program's call to continue, the kernel would look at
- * the descriptor again, and another thread could have put another socket there.
+ * System calls of the program, reported to the supervisor of `kseal run` by the
+ * filter (filter.c): receives one, finds out which it is, has it served (listen.c,
+ * connect.c) and answers.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/seccomp.h>
 #include <linux/kcmp.h>
+#include <linux/net.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +22,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "kseal-cli.h"
+#include "notify.h"
 
+#define X32_BIT		0x40000000	/* x32 has the numbers of x86-64 otherwise */
 #ifndef PIDFD_THREAD
 #define PIDFD_THREAD	O_EXCL	/* Linux 6.9 */
 #endif
@@ -33,6 +33,20 @@
 static struct seccomp_notif *request;
 static struct seccomp_notif_resp *response;
 static size_t request_size, response_size;
+
+/* The calls that the filter reports; those with @flags only from socketcall(). */
+static const struct number {
+	const char *name;
+	int socketcall;
+	size_t args, flags;
+	int (*serve)(struct kseal_call *call, const struct kseal_policy *policy);
+} numbers[] = {
+	{ "listen", SYS_LISTEN, 2, 0, kseal_serve_listen },
+	{ "connect", SYS_CONNECT, 3, 0, kseal_serve_connect },
+	{ "sendto", SYS_SENDTO, 6, 3, NULL },
+	{ "sendmsg", SYS_SENDMSG, 3, 2, NULL },
+	{ "sendmmsg", SYS_SENDMMSG, 4, 3, NULL },
+};
 
 /**
  * kseal_notify_alloc() - call before the first notification
@@ -54,10 +68,36 @@ int kseal_notify_alloc(void)
 	return request && response ? 0 : -ENOMEM;
 }
 
-/* Has the program's call not been interrupted, its thread not died meanwhile? */
-static bool still_valid(int notify)
+/**
+ * kseal_call_valid() - does the caller still wait?
+ * @call: which
+ *
+ * What was read or fetched is the caller's only if it does: its number may be
+ * another process's by now.
+ */
+bool kseal_call_valid(const struct kseal_call *call)
 {
-	return !ioctl(notify, SECCOMP_IOCTL_NOTIF_ID_VALID, &request->id);
+	return !ioctl(call->notify, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id);
+}
+
+/**
+ * kseal_call_read() - read the caller's memory
+ * @call: whose
+ * @address: in its address space
+ * @buffer: result
+ * @size: bytes
+ *
+ * Return: 0 or negative errno: EFAULT, or EACCES if we may not
+ */
+int kseal_call_read(const struct kseal_call *call, uint64_t address, void *buffer, size_t size)
+{
+	struct iovec local = { .iov_base = buffer, .iov_len = size };
+	struct iovec remote = { .iov_base = (void *)(uintptr_t)address, .iov_len = size };
+	ssize_t length = process_vm_readv(call->pid, &local, 1, &remote, 1, 0);
+
+	if (length == (ssize_t)size)
+		return 0;
+	return length >= 0 || errno == EFAULT ? -EFAULT : -EACCES;
 }
 
 static int thread_group(pid_t tid)
@@ -78,7 +118,6 @@ static int thread_group(pid_t tid)
 }
 
 /*
- * Our own reference to the socket behind descriptor @target of thread @tid.
  * Before Linux 6.9 only a thread group leader has a pidfd; another thread's
  * descriptors are the leader's unless it has unshared them.
  */
@@ -103,138 +142,124 @@ static int fetch(pid_t tid, int target)
 	return fd < 0 ? -error : fd;
 }
 
-/*
- * The arguments of listen(): in registers, or behind a pointer for socketcall()
- * of the 32-bit ABIs that have it.
+/**
+ * kseal_call_fetch() - our own reference to what is behind a descriptor of the caller
+ * @call: whose
+ * @fd: its number there
+ * @why: set if EACCES is returned: what stood in the way
+ *
+ * Return: a descriptor, or the negative errno that the call is to fail with
  */
-static int arguments(int *fd, int *backlog)
+int kseal_call_fetch(const struct kseal_call *call, int fd, char why[KSEAL_MESSAGE_LEN])
 {
-	const struct seccomp_data *data = &request->data;
-	struct iovec remote, local;
-	uint32_t words[2];
-	int nr;
+	int copy = fetch(call->pid, fd);
 
-	nr = seccomp_syscall_resolve_name_arch(data->arch, "socketcall");
-	if (nr < 0 || data->nr != nr) {
-		*fd = (int)data->args[0];
-		*backlog = (int)data->args[1];
-		return 0;
+	if (!kseal_call_valid(call)) {
+		if (copy >= 0)
+			close(copy);
+		return -EINTR;
 	}
-	local.iov_base = words;
-	remote.iov_base = (void *)(uintptr_t)(uint32_t)data->args[1];
-	remote.iov_len = sizeof(words);
-	local.iov_len = sizeof(words);
-	if (process_vm_readv(request->pid, &local, 1, &remote, 1, 0) != sizeof(words))
-		return errno == EFAULT ? -EFAULT : -EACCES;
-	*fd = (int)words[0];
-	*backlog = (int)words[1];
-	return 0;
-}
-
-static void refuse(const struct kseal_socket *info, const char *why)
-{
-	char name[32];
-
-	kseal_process_name(request->pid, name, sizeof(name));
-	kseal_say("%s (pid %d): listen() on %s refused: %s", name, (int)request->pid,
-		  *info->address ? info->address : "a socket", why);
-}
-
-/* Arms and listens. Return: what the program's listen() is to return. */
-static int serve_socket(int fd, int backlog, const struct kseal_policy *policy, bool *let_continue)
-{
-	char why[KSEAL_MESSAGE_LEN], name[32];
-	struct kseal_socket info;
-	const char *profile;
-	int error;
-
-	kseal_look(fd, &info);
-	if (info.kind == KSEAL_NOT_SOCKET)
-		return -ENOTSOCK;
-	if (info.kind == KSEAL_OTHER) {
-		/* A unix socket remembers who called listen(): SO_PEERCRED. */
-		*let_continue = true;
-		return 0;
-	}
-	profile = kseal_policy_profile(policy, info.port);
-	if (profile && info.kind == KSEAL_UNSEALABLE) {
-		refuse(&info, "only plain TCP can be sealed, not MPTCP or SMC");
-		return -EOPNOTSUPP;
-	}
-	if (profile) {
-		error = kseal_arm(fd, profile, why);
-		if (error) {
-			refuse(&info, why);
-			return error;
-		}
-	}
-	if (listen(fd, backlog))
-		return -errno;
-	if (profile && policy->verbose) {
-		kseal_look(fd, &info);
-		kseal_process_name(request->pid, name, sizeof(name));
-		kseal_say("sealed %s, profile %s (%s, pid %d)", info.address, profile, name,
-			  (int)request->pid);
-	}
-	return 0;
-}
-
-/* Return: what the program's listen() is to return. */
-static int serve(int notify, const struct kseal_policy *policy, bool *let_continue)
-{
-	struct kseal_socket unknown = { 0 };
-	int target, backlog, fd, error;
-	char why[KSEAL_MESSAGE_LEN];
-
-	if (!request->pid) {
-		kseal_say("listen() of a process outside this PID namespace refused");
-		return -EACCES;
-	}
-	error = arguments(&target, &backlog);
-	if (error)
-		return error;
-	fd = fetch(request->pid, target);
-	/* What was fetched is the caller's only if the caller still waits. */
-	if (!still_valid(notify)) {
-		error = -EINTR;
-	} else if (fd == -EBADF) {
-		error = -EBADF;
-	} else if (fd < 0) {
-		snprintf(why, sizeof(why), "its socket can't be fetched: %s%s", strerror(-fd),
-			 fd == -EPERM ? " (needs permission to trace the process)" : "");
-		refuse(&unknown, why);
-		error = -EACCES;
-	} else {
-		error = serve_socket(fd, backlog, policy, let_continue);
-	}
-	if (fd >= 0)
-		close(fd);
-	return error;
+	if (copy >= 0 || copy == -EBADF)
+		return copy;
+	snprintf(why, KSEAL_MESSAGE_LEN, "its socket can't be fetched: %s%s", strerror(-copy),
+		 copy == -EPERM ? " (needs permission to trace the process)" : "");
+	return -EACCES;
 }
 
 /**
- * kseal_notify_serve() - serve one listen() of the program
+ * kseal_call_refuse() - tell the user why a call fails
+ * @call: which
+ * @name: "listen", "connect"
+ * @address: that it concerns, may be empty
+ * @why: in words
+ */
+void kseal_call_refuse(const struct kseal_call *call, const char *name, const char *address,
+		       const char *why)
+{
+	char process[32];
+
+	kseal_process_name(call->pid, process, sizeof(process));
+	kseal_say("%s (pid %d): %s() %s %s refused: %s", process, (int)call->pid, name,
+		  strcmp(name, "connect") ? "on" : "to", *address ? address : "a socket", why);
+}
+
+/*
+ * Which call it is, and its arguments: in registers, or behind a pointer for
+ * socketcall() of the 32-bit ABIs that have it. ENOSYS for none of ours.
+ */
+static int decode(struct kseal_call *call, const struct number **number)
+{
+	const struct seccomp_data *data = &request->data;
+	int nr = data->arch == SCMP_ARCH_X86_64 ? data->nr & ~X32_BIT : data->nr;
+	char *name = seccomp_syscall_resolve_num_arch(data->arch, nr);
+	bool packed = name && !strcmp(name, "socketcall");
+	uint32_t words[6];
+	size_t i, arg;
+	int error;
+
+	*number = NULL;
+	for (i = 0; name && i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (packed ? (int)data->args[0] == numbers[i].socketcall :
+			     !strcmp(name, numbers[i].name))
+			*number = &numbers[i];
+	free(name);
+	if (!*number)
+		return -ENOSYS;
+	memcpy(call->args, data->args, sizeof(call->args));
+	if (!packed)
+		return 0;
+	error = kseal_call_read(call, (uint32_t)data->args[1], words,
+				(*number)->args * sizeof(*words));
+	for (arg = 0; !error && arg < (*number)->args; arg++)
+		call->args[arg] = words[arg];
+	return error;
+}
+
+/* Return: what the program's call is to return. */
+static int serve(struct kseal_call *call, const struct kseal_policy *policy)
+{
+	const struct number *number;
+	int error;
+
+	if (!call->pid) {
+		kseal_say("a call of a process outside this PID namespace refused");
+		return -EACCES;
+	}
+	error = decode(call, &number);
+	if (error)
+		return error;
+	if (number->serve)
+		return number->serve(call, policy);
+	/* As for the other ABIs the filter does: see there. */
+	if (call->args[number->flags] & MSG_FASTOPEN)
+		return -EOPNOTSUPP;
+	call->let_continue = true;
+	return 0;
+}
+
+/**
+ * kseal_notify_serve() - serve one call of the program
  * @notify: descriptor of the filter, readable
  * @policy: what to seal
  *
- * A call that a signal interrupts is restarted and comes again; arming and
- * listening twice does no harm.
+ * A call that a signal interrupts is restarted and comes again; arming twice does
+ * no harm.
  *
  * Return: 0 or negative errno
  */
 int kseal_notify_serve(int notify, const struct kseal_policy *policy)
 {
-	bool let_continue = false;
-	int error;
+	struct kseal_call call = { .notify = notify };
 
 	memset(request, 0, request_size);
 	if (ioctl(notify, SECCOMP_IOCTL_NOTIF_RECV, request))
 		return -errno;
-	error = serve(notify, policy, &let_continue);
+	call.id = request->id;
+	call.pid = request->pid;
 	memset(response, 0, response_size);
+	response->error = serve(&call, policy);
 	response->id = request->id;
-	response->error = error;
-	if (let_continue)
+	if (call.let_continue)
 		response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	return ioctl(notify, SECCOMP_IOCTL_NOTIF_SEND, response) ? -errno : 0;
 }

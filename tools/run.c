@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kseal run: a program whose listen() seals.
+ * kseal run: a program whose listen() seals, and whose connect() does where asked.
  *
- * The program gets a seccomp filter that reports each listen() to this process
- * (filter.c, notify.c), which arms the socket before it listens. Processes that
- * the program starts inherit the filter; this one stays until the last of them
- * is gone. Should it die first, their listen() fails with ENOSYS.
+ * The program gets a seccomp filter that reports these calls to this process
+ * (filter.c, notify.c), which arms the socket first. Processes that the program
+ * starts inherit the filter; this one stays until the last of them is gone. Should
+ * it die first, the calls fail with ENOSYS.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kseal-cli.h"
+#include "notify.h"
 
 /* As env(1), timeout(1): the tool failed, COMMAND can't be run, isn't there. */
 #define EXIT_KSEAL		125
@@ -37,12 +37,20 @@ struct request {
 	int command;
 };
 
+#define OPTION_PLAIN		256	/* has no short form */
+
 static const struct argp_option options[] = {
 	{ "profile", 'p', "NAME", 0, "the agent's profile that serves (default: default)", 0 },
 	{ "port", 'P', "N[=NAME]", 0,
 	  "seal listeners on TCP port N, with profile NAME; may be repeated. Listeners on ports "
-	  "not named then stay plain. Without this option all are sealed", 0 },
-	{ "verbose", 'v', NULL, 0, "tell about each listener that is sealed", 0 },
+	  "not named then stay plain, with 'none' all. Without this option all are sealed", 0 },
+	{ "connect", 'C', "HOST:PORT[=NAME]", 0,
+	  "seal connections to PORT of HOST (a name, an IP address, or *: any), with profile "
+	  "NAME, and verify that it is HOST; may be repeated", 0 },
+	{ "plain", OPTION_PLAIN, "HOST:PORT", 0,
+	  "leave connections to HOST as they are though a --connect has its PORT; may be "
+	  "repeated", 0 },
+	{ "verbose", 'v', NULL, 0, "tell about each socket that is sealed", 0 },
 	{ 0 }
 };
 
@@ -52,6 +60,12 @@ static void add_port(struct kseal_policy *policy, char *arg, struct argp_state *
 	struct kseal_port *port;
 	size_t i;
 
+	if (!strcmp(arg, "none"))
+		policy->no_listeners = true;
+	if (policy->no_listeners && (policy->count || strcmp(arg, "none")))
+		argp_error(state, "--port: either 'none' or ports");
+	if (policy->no_listeners)
+		return;
 	if (name)
 		*name++ = '\0';
 	port = reallocarray(policy->ports, policy->count + 1, sizeof(*port));
@@ -70,6 +84,33 @@ static void add_port(struct kseal_policy *policy, char *arg, struct argp_state *
 	policy->count++;
 }
 
+/* @plain: --plain, else --connect */
+static void add_target(struct kseal_policy *policy, const char *arg, bool plain,
+		       struct argp_state *state)
+{
+	const char *option = plain ? "--plain" : "--connect";
+	struct kseal_target *target;
+	char why[KSEAL_MESSAGE_LEN];
+	size_t i;
+
+	target = reallocarray(policy->targets, policy->target_count + 1, sizeof(*target));
+	if (!target)
+		argp_failure(state, EXIT_KSEAL, errno, "%s", option);
+	policy->targets = target;
+	target += policy->target_count;
+	memset(target, 0, sizeof(*target));
+	target->plain = plain;
+	if (!kseal_target_parse(arg, target, why))
+		argp_error(state, "%s: %s", option, why);
+	if (plain && *target->profile)
+		argp_error(state, "--plain: a plain connection has no profile");
+	for (i = 0; i < policy->target_count; i++)
+		if (policy->targets[i].port == target->port &&
+		    !strcasecmp(policy->targets[i].host, target->host))
+			argp_error(state, "%s: %s is there twice", option, arg);
+	policy->target_count++;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct request *request = state->input;
@@ -83,11 +124,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'P':
 		add_port(policy, arg, state);
 		return 0;
+	case 'C':
+	case OPTION_PLAIN:
+		add_target(policy, arg, key == OPTION_PLAIN, state);
+		return 0;
 	case 'v':
 		policy->verbose = true;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "which COMMAND?");
+		return 0;
+	case ARGP_KEY_END:
+		if (policy->target_count && !kseal_policy_connects(policy))
+			argp_error(state, "--plain: without --connect all connections are plain");
 		return 0;
 	case ARGP_KEY_ARGS:
 		request->command = state->next;
@@ -102,31 +151,13 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "[--] COMMAND [ARGUMENTS]",
 	.doc = "Run COMMAND with its TCP listeners sealed: accept() returns only connections "
-	       "whose TLS handshake the agent has completed. COMMAND needs no change.\v"
-	       "If a listener can't be sealed, listen() fails. The exit status is COMMAND's, "
+	       "whose TLS handshake the agent has completed. With --connect connections that "
+	       "it makes are sealed too: connect() completes when the server has been verified. "
+	       "COMMAND needs no change.\v"
+	       "If a socket can't be sealed, listen() or connect() fails. The exit status is COMMAND's, "
 	       "128+N if signal N ended it, 125 if kseal failed, 126 or 127 if COMMAND couldn't "
 	       "be run.",
 };
-
-/**
- * kseal_policy_profile() - how a listener is to be sealed
- * @policy: from the command line
- * @port: local port of the listener, 0 if it will be the kernel's choice
- *
- * Return: the profile, NULL if the listener stays plain.
- */
-const char *kseal_policy_profile(const struct kseal_policy *policy, uint16_t port)
-{
-	size_t i;
-
-	if (!policy->count)
-		return policy->profile;
-	for (i = 0; i < policy->count; i++)
-		if (policy->ports[i].port == port)
-			return *policy->ports[i].profile ? policy->ports[i].profile :
-							   policy->profile;
-	return NULL;
-}
 
 /*
  * Listeners that COMMAND inherits (systemd's LISTEN_FDS, inetd's "wait") listen
@@ -187,11 +218,11 @@ static void inherit_listen_pid(pid_t parent)
 }
 
 /* The child's part: never returns. @channel takes the filter's descriptor, and why it failed. */
-static void start(char **command, int channel, const sigset_t *mask, pid_t parent)
+static void start(char **command, int channel, bool connects, const sigset_t *mask, pid_t parent)
 {
 	int notify, error;
 
-	notify = kseal_filter_install();
+	notify = kseal_filter_install(connects);
 	kseal_send_fd(channel, notify, notify < 0 ? -notify : 0);
 	if (notify < 0)
 		_exit(EXIT_KSEAL);
@@ -266,7 +297,7 @@ static void reap(pid_t *child, int *status)
 	}
 }
 
-/* Serves listen() and passes signals on until nothing that has the filter is left. */
+/* Serves the program's calls and passes signals on until nothing that has the filter is left. */
 static int supervise(int notify, int signals, pid_t child, const struct kseal_policy *policy)
 {
 	struct pollfd polls[] = {
@@ -393,7 +424,7 @@ int kseal_cmd_run(int argc, char **argv)
 	}
 	if (!child) {
 		close(channel[0]);
-		start(command, channel[1], &mask, self);
+		start(command, channel[1], kseal_policy_connects(&request.policy), &mask, self);
 	}
 	close(channel[1]);
 	error = let_go(&channel[0], &signals);

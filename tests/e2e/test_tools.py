@@ -93,10 +93,12 @@ def run_seals_the_ports_named_and_no_others():
 def run_works_for_the_32_bit_abi():
     for way in ("direct", "socketcall"):
         port = free_port()
-        probe = run(helper("listen32"), str(port), way, stdin=subprocess.DEVNULL, check=False)
+        probe = run(helper("abi32"), "listen", way, str(port), stdin=subprocess.DEVNULL,
+                    check=False)
         if probe.stdout.strip() != "0":
             raise Skip(f"this kernel has no 32-bit ABI: {probe.stdout.strip()!r}")
-        with kseal_run(helper("listen32"), str(port), way, stdin=subprocess.PIPE) as program:
+        with kseal_run(helper("abi32"), "listen", way, str(port),
+                       stdin=subprocess.PIPE) as program:
             program.until(r"^0$|\n0\n")
             eq(listeners_of(port)[0]["profile"], "default")
             program.process.stdin.close()
