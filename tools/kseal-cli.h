@@ -29,9 +29,12 @@
 int kseal_cmd_run(int argc, char **argv);
 int kseal_cmd_attach(int argc, char **argv);
 int kseal_cmd_status(int argc, char **argv);
+int kseal_cmd_info(int argc, char **argv);
+int kseal_cmd_rekey(int argc, char **argv);
 
 void kseal_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool kseal_parse_port(const char *text, uint16_t *port);
+bool kseal_parse_number(const char *text, uint64_t *number);
 bool kseal_parse_profile(const char *text, char profile[KSEAL_PROFILE_MAX]);
 void kseal_format_address(const struct sockaddr *address, char *text, size_t size);
 void kseal_process_name(pid_t pid, char *name, size_t size);

@@ -3,7 +3,7 @@
  * kseal: seal the TCP sockets of programs that know nothing of TLS.
  *
  * The table of subcommands; a file each does the work: run.c, attach.c,
- * status.c.
+ * status.c, info.c, rekey.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +21,8 @@ static const struct {
 	{ "run", kseal_cmd_run, "run a program with its TCP sockets sealed" },
 	{ "attach", kseal_cmd_attach, "seal a listener of a running program" },
 	{ "status", kseal_cmd_status, "show the module, the agent, listeners and connections" },
+	{ "info", kseal_cmd_info, "show all that is known of a sealed socket" },
+	{ "rekey", kseal_cmd_rekey, "have a sealed socket go on with its next key" },
 	{ "help", cmd_help, "explain a command" },
 };
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Asks the module (generic netlink family "kseal") and /proc/net/kseal_stat for
- * what `kseal status` shows. Every attribute becomes a member of a JSON object
- * under its name of the UAPI header, in lower case.
+ * what `kseal status` shows, and asks it for new keys. Every attribute becomes a
+ * member of a JSON object under its name of the UAPI header, in lower case.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/tls.h>
 #include <netlink/errno.h>
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +18,20 @@
 
 #define STAT_FILE	"/proc/net/kseal_stat"
 
-enum form { STRING, U16, U32, U64, FLAG, ADDRESS, HEX, VERSION, CIPHER, CIPHERS, ROLE };
+enum form {
+	STRING,
+	U32,
+	U64,
+	FLAG,
+	ADDRESS,
+	HEX,
+	VERSION,
+	CIPHER,
+	CIPHERS,
+	GROUP,
+	ALERT,
+	ROLE,
+};
 
 static const struct {
 	const char *name;
@@ -55,33 +68,10 @@ static const struct {
 	[KSEAL_A_TX_REKEYS] = { "tx_rekeys", U64 },
 	[KSEAL_A_RX_REKEYS] = { "rx_rekeys", U64 },
 	[KSEAL_A_CIPHERS] = { "ciphers", CIPHERS },
+	[KSEAL_A_GROUP] = { "group", GROUP },
+	[KSEAL_A_TX_ALERT] = { "tx_alert", ALERT },
+	[KSEAL_A_RX_ALERT] = { "rx_alert", ALERT },
 };
-
-/* Text of a name that a peer may have chosen: never empty handed for being no UTF-8. */
-static json_t *text(const char *data, size_t size)
-{
-	size_t length = strnlen(data, size), i;
-	char copy[KSEAL_IDENTITY_MAX];
-	json_t *value = json_stringn(data, length);
-
-	if (value)
-		return value;
-	if (length > sizeof(copy))
-		length = sizeof(copy);
-	for (i = 0; i < length; i++)
-		copy[i] = data[i] >= ' ' && data[i] <= '~' ? data[i] : '?';
-	return json_stringn(copy, length);
-}
-
-static json_t *hex(const unsigned char *data, size_t size)
-{
-	char out[2 * KSEAL_FINGERPRINT_LEN + 1] = "";
-	size_t i;
-
-	for (i = 0; i < size && i < KSEAL_FINGERPRINT_LEN; i++)
-		snprintf(out + 2 * i, 3, "%02x", data[i]);
-	return json_string(out);
-}
 
 static json_t *address(struct nlattr *attr)
 {
@@ -93,42 +83,6 @@ static json_t *address(struct nlattr *attr)
 	return json_string(out);
 }
 
-static json_t *version(uint16_t number)
-{
-	switch (number) {
-	case 0x0303:
-		return json_string("TLS 1.2");
-	case 0x0304:
-		return json_string("TLS 1.3");
-	default:
-		return json_sprintf("0x%04x", number);
-	}
-}
-
-static json_t *cipher(uint16_t number)
-{
-	switch (number) {
-	case TLS_CIPHER_AES_GCM_128:
-		return json_string("AES-128-GCM");
-	case TLS_CIPHER_AES_GCM_256:
-		return json_string("AES-256-GCM");
-	case TLS_CIPHER_AES_CCM_128:
-		return json_string("AES-128-CCM");
-	case TLS_CIPHER_CHACHA20_POLY1305:
-		return json_string("CHACHA20-POLY1305");
-	case TLS_CIPHER_SM4_GCM:
-		return json_string("SM4-GCM");
-	case TLS_CIPHER_SM4_CCM:
-		return json_string("SM4-CCM");
-	case TLS_CIPHER_ARIA_GCM_128:
-		return json_string("ARIA-128-GCM");
-	case TLS_CIPHER_ARIA_GCM_256:
-		return json_string("ARIA-256-GCM");
-	default:
-		return json_sprintf("%u", number);
-	}
-}
-
 static json_t *ciphers(const unsigned char *data, size_t size)
 {
 	json_t *list = json_array();
@@ -137,21 +91,9 @@ static json_t *ciphers(const unsigned char *data, size_t size)
 
 	for (i = 0; i + sizeof(number) <= size; i += sizeof(number)) {
 		memcpy(&number, data + i, sizeof(number));
-		json_array_append_new(list, cipher(number));
+		json_array_append_new(list, kseal_cipher_name(number));
 	}
 	return list;
-}
-
-static json_t *role(uint32_t number)
-{
-	switch (number) {
-	case KSEAL_ROLE_SERVER:
-		return json_string("server");
-	case KSEAL_ROLE_EXPLICIT:
-		return json_string("explicit");
-	default:
-		return json_sprintf("%u", number);
-	}
 }
 
 /* The value of an attribute; NULL if it is too short for its type. */
@@ -161,9 +103,7 @@ static json_t *convert(struct nlattr *attr, enum form form)
 
 	switch (form) {
 	case STRING:
-		return text(nla_data(attr), size);
-	case U16:
-		return size < 2 ? NULL : json_integer(nla_get_u16(attr));
+		return kseal_text(nla_data(attr), size);
 	case U32:
 		return size < 4 ? NULL : json_integer(nla_get_u32(attr));
 	case U64:
@@ -173,15 +113,19 @@ static json_t *convert(struct nlattr *attr, enum form form)
 	case ADDRESS:
 		return address(attr);
 	case HEX:
-		return hex(nla_data(attr), size);
+		return kseal_hex(nla_data(attr), size);
 	case VERSION:
-		return size < 2 ? NULL : version(nla_get_u16(attr));
+		return size < 2 ? NULL : kseal_version_name(nla_get_u16(attr));
 	case CIPHER:
-		return size < 2 ? NULL : cipher(nla_get_u16(attr));
+		return size < 2 ? NULL : kseal_cipher_name(nla_get_u16(attr));
 	case CIPHERS:
 		return ciphers(nla_data(attr), size);
+	case GROUP:
+		return size < 2 ? NULL : kseal_group_name(nla_get_u16(attr));
+	case ALERT:
+		return size < 1 ? NULL : kseal_alert_name(nla_get_u8(attr));
 	case ROLE:
-		return size < 4 ? NULL : role(nla_get_u32(attr));
+		return size < 4 ? NULL : kseal_role_name(nla_get_u32(attr));
 	}
 	return NULL;
 }
@@ -205,24 +149,51 @@ static int collect(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+/* Begins a request; @flags are those of netlink. */
+static struct nl_msg *begin(int family, uint8_t command, int flags)
+{
+	struct nl_msg *msg = nlmsg_alloc();
+
+	if (!msg)
+		return NULL;
+	if (genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, flags, command,
+			KSEAL_GENL_VERSION))
+		return msg;
+	nlmsg_free(msg);
+	return NULL;
+}
+
 /* Sends one request and gathers the answers. Return: 0 or a negative NLE_* code. */
 static int ask(struct nl_sock *sock, int family, uint8_t command, int flags, json_t *rows)
 {
-	struct nl_msg *msg = nlmsg_alloc();
+	struct nl_msg *msg = begin(family, command, flags);
 	int error;
 
 	if (!msg)
 		return -NLE_NOMEM;
-	if (!genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, flags, command,
-			 KSEAL_GENL_VERSION)) {
-		nlmsg_free(msg);
-		return -NLE_NOMEM;
-	}
 	nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, collect, rows);
 	error = nl_send_auto(sock, msg);
 	nlmsg_free(msg);
 	/* One answer, or all up to the end of the dump, or an error. */
 	return error < 0 ? error : nl_recvmsgs_default(sock);
+}
+
+/* Who owns the socket: a name beside the number. */
+static void label_owners(json_t *rows)
+{
+	const struct passwd *user;
+	json_t *row, *uid;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		uid = json_object_get(row, "uid");
+		if (!uid)
+			continue;
+		user = getpwuid(json_integer_value(uid));
+		json_object_set_new(row, "user", user ?
+				    kseal_text(user->pw_name, strlen(user->pw_name)) :
+				    json_sprintf("%" JSON_INTEGER_FORMAT, json_integer_value(uid)));
+	}
 }
 
 static void label_handshakes(json_t *rows)
@@ -277,6 +248,8 @@ static int query_all(struct nl_sock *sock, int family, json_t *status)
 		return error;
 	label_handshakes(json_object_get(status, "handshakes"));
 	label_sockets(json_object_get(status, "sockets"));
+	label_owners(json_object_get(status, "listeners"));
+	label_owners(json_object_get(status, "sockets"));
 	return 0;
 }
 
@@ -314,6 +287,26 @@ static void explain(int error, char why[KSEAL_MESSAGE_LEN])
 	}
 }
 
+/* Return: a socket for the module's family, NULL with @why if there is none. */
+static struct nl_sock *open_family(int *family, char why[KSEAL_MESSAGE_LEN])
+{
+	struct nl_sock *sock = nl_socket_alloc();
+	int error = -NLE_NOMEM;
+
+	if (sock)
+		error = genl_connect(sock);
+	if (!error) {
+		nl_socket_disable_auto_ack(sock);
+		*family = genl_ctrl_resolve(sock, KSEAL_GENL_NAME);
+		error = *family < 0 ? *family : 0;
+	}
+	if (!error)
+		return sock;
+	nl_socket_free(sock);
+	explain(error, why);
+	return NULL;
+}
+
 /**
  * kseal_query() - everything that `kseal status` shows
  * @why: what went wrong, if NULL is returned
@@ -324,16 +317,15 @@ static void explain(int error, char why[KSEAL_MESSAGE_LEN])
 json_t *kseal_query(char why[KSEAL_MESSAGE_LEN])
 {
 	json_t *status = json_object();
-	struct nl_sock *sock = nl_socket_alloc();
-	int family, error = -NLE_NOMEM;
+	struct nl_sock *sock;
+	int family, error;
 
-	if (status && sock)
-		error = genl_connect(sock);
-	if (!error) {
-		nl_socket_disable_auto_ack(sock);
-		family = genl_ctrl_resolve(sock, KSEAL_GENL_NAME);
-		error = family < 0 ? family : query_all(sock, family, status);
+	sock = open_family(&family, why);
+	if (!sock) {
+		json_decref(status);
+		return NULL;
 	}
+	error = query_all(sock, family, status);
 	nl_socket_free(sock);
 	if (error) {
 		explain(error, why);
@@ -342,4 +334,42 @@ json_t *kseal_query(char why[KSEAL_MESSAGE_LEN])
 	}
 	json_object_set_new(status, "counters", counters());
 	return status;
+}
+
+/**
+ * kseal_rekey() - have a sealed socket go on with the next key
+ * @id: of the socket
+ * @whose: &enum kseal_rekey
+ * @why: what went wrong, if anything did
+ *
+ * Return: 0 or -1
+ */
+int kseal_rekey(uint64_t id, uint32_t whose, char why[KSEAL_MESSAGE_LEN])
+{
+	struct nl_sock *sock;
+	struct nl_msg *msg;
+	int family, error = -NLE_NOMEM;
+
+	sock = open_family(&family, why);
+	if (!sock)
+		return -1;
+	msg = begin(family, KSEAL_CMD_REKEY, NLM_F_ACK);
+	if (msg && !nla_put_u64(msg, KSEAL_A_ID, id) && !nla_put_u32(msg, KSEAL_A_REKEY, whose))
+		error = nl_send_auto(sock, msg);
+	nlmsg_free(msg);
+	if (error >= 0)
+		error = nl_wait_for_ack(sock);
+	nl_socket_free(sock);
+	if (!error)
+		return 0;
+	if (error == -NLE_OBJ_NOTFOUND)
+		snprintf(why, KSEAL_MESSAGE_LEN,
+			 "there is no sealed socket %" PRIu64 " ('kseal status' lists them)", id);
+	else if (error == -NLE_OPNOTSUPP)
+		snprintf(why, KSEAL_MESSAGE_LEN,
+			 "socket %" PRIu64 " can't change its key: it is not TLS 1.3, or the module "
+			 "was not given its traffic secret", id);
+	else
+		explain(error, why);
+	return -1;
 }

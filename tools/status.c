@@ -43,10 +43,18 @@ static const struct argp argp = {
 	       "Needs CAP_NET_ADMIN. The exit status is 0 if the module answered, else 1.",
 };
 
-#define MAX_COLUMNS	8
+#define MAX_COLUMNS	16
 
-/* The text of one cell; "-" for what isn't there. */
-static const char *cell(const json_t *row, const char *key, char *buffer, size_t size)
+/**
+ * kseal_cell() - a member as a word
+ * @row: an object
+ * @key: its member
+ * @buffer: for those that are no strings
+ * @size: of @buffer
+ *
+ * Return: its text; "-" for what isn't there.
+ */
+const char *kseal_cell(const json_t *row, const char *key, char *buffer, size_t size)
 {
 	const json_t *value = json_object_get(row, key);
 
@@ -67,8 +75,8 @@ static void print_row(const json_t *row, const char *const *keys, const int *wid
 	size_t i;
 
 	for (i = 0; keys[i]; i++)
-		printf("%s%-*s", i ? "  " : "  ", keys[i + 1] ? widths[i] : 0,
-		       cell(row, keys[i], buffer, sizeof(buffer)));
+		printf("  %-*s", keys[i + 1] ? widths[i] : 0,
+		       kseal_cell(row, keys[i], buffer, sizeof(buffer)));
 	putchar('\n');
 }
 
@@ -94,7 +102,7 @@ static void print_table(const char *title, const json_t *rows, const char *const
 		json_object_set_new(head, keys[i], json_string(name));
 		widths[i] = strlen(name);
 		json_array_foreach(rows, index, row) {
-			width = strlen(cell(row, keys[i], buffer, sizeof(buffer)));
+			width = strlen(kseal_cell(row, keys[i], buffer, sizeof(buffer)));
 			if (width > widths[i])
 				widths[i] = width;
 		}
@@ -146,12 +154,16 @@ static void print_counters(const json_t *counters)
 
 static void print_text(const json_t *status)
 {
-	static const char *const listener[] = { "local", "profile", "uid",     "gid",
-						"held",	 "ready",   "backlog", NULL };
-	static const char *const handshake[] = { "peer",  "local",	"profile",
-						 "state", "timeout_ms", NULL };
-	static const char *const socket[] = { "peer",	"local", "tls_version", "tls_cipher",
-					      "server_name", "alpn",  "peer_subject", NULL };
+	static const char *const listener[] = { "local", "profile", "user",  "held",
+						"ready", "backlog", NULL };
+	static const char *const handshake[] = { "role",    "peer",  "local",
+						 "profile", "state", "timeout_ms",
+						 NULL };
+	static const char *const socket[] = { "id",	     "role",	   "peer",
+					      "local",	     "profile",	   "user",
+					      "tls_version", "tls_cipher", "group",
+					      "alpn",	     "tx_alert",   "rx_alert",
+					      "server_name", "peer_subject", NULL };
 	const json_t *module = json_object_get(status, "module");
 
 	printf("module: kseal %s, upper layer protocol \"%s\"\n",
@@ -163,6 +175,20 @@ static void print_text(const json_t *status)
 	print_table("pending handshakes", json_object_get(status, "handshakes"), handshake);
 	print_table("sealed connections", json_object_get(status, "sockets"), socket);
 	print_counters(json_object_get(status, "counters"));
+}
+
+/**
+ * kseal_print_json() - a value for programs
+ * @value: any
+ *
+ * Return: 0, or -1 if it can't be written
+ */
+int kseal_print_json(json_t *value)
+{
+	if (json_dumpf(value, stdout, JSON_INDENT(2)))
+		return -1;
+	putchar('\n');
+	return fflush(stdout) || ferror(stdout) ? -1 : 0;
 }
 
 /**
@@ -188,8 +214,8 @@ int kseal_cmd_status(int argc, char **argv)
 			status = json_pack("{s:n, s:s}", "module", "error", why);
 	}
 	if (status && json) {
-		json_dumpf(status, stdout, JSON_INDENT(2));
-		putchar('\n');
+		if (kseal_print_json(status))
+			ret = EXIT_FAILURE;
 	} else if (status) {
 		print_text(status);
 	}

@@ -54,6 +54,25 @@ bool kseal_parse_port(const char *text, uint16_t *port)
 }
 
 /**
+ * kseal_parse_number() - decimal, up to 2^63 - 1
+ * @text: nothing but digits
+ * @number: result
+ *
+ * Return: false if it is none.
+ */
+bool kseal_parse_number(const char *text, uint64_t *number)
+{
+	const char *c;
+
+	for (c = text; *c; c++)
+		if (!isdigit((unsigned char)*c))
+			return false;
+	errno = 0;
+	*number = strtoull(text, NULL, 10);
+	return c != text && !errno && *number <= INT64_MAX;
+}
+
+/**
  * kseal_parse_profile() - the name of a profile
  * @text: 1 to KSEAL_PROFILE_MAX - 1 printable characters without blanks
  * @profile: result
