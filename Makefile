@@ -78,6 +78,7 @@ help:
 	@echo '                   runs of selftests and e2e-debug, and bench'
 	@echo '  make static      compiler warnings, sparse, checkpatch, kernel-doc, ...'
 	@echo '  make unit        unit tests of the agent and the tools'
+	@echo '  make runner      what runs the guests of all that follows'
 	@echo '  make kunit       unit tests of the module, on the debug kernel'
 	@echo '  make records     the record layer against a peer that breaks the rules'
 	@echo '  make faults      each allocation fails once, on the debug kernel'
@@ -184,7 +185,7 @@ KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$
 
 # ---- tests ------------------------------------------------------------------
 
-.PHONY: deps demo check static unit kunit faults fuzz fuzz-short records e2e \
+.PHONY: deps demo check static unit runner kunit faults fuzz fuzz-short records e2e \
 	selftests e2e-debug bench
 deps:
 	tests/deps
@@ -195,7 +196,7 @@ demo:
 check:
 	tests/check
 
-static unit kunit faults fuzz-short:
+static unit runner kunit faults fuzz-short:
 	tests/check $@
 
 fuzz:
