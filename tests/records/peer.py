@@ -278,7 +278,7 @@ class Peer:
 
 # Connections
 
-def _listener(family, rcvbuf):
+def listener(family=socket.AF_INET, rcvbuf=None):
     sock = socket.socket(family)
     if rcvbuf:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
@@ -287,10 +287,10 @@ def _listener(family, rcvbuf):
 
 
 def tcp(family=socket.AF_INET, rcvbuf=None):
-    with _listener(family, rcvbuf) as listener:
-        listener.listen()
-        client = socket.create_connection(listener.getsockname()[:2])
-        return client, listener.accept()[0]
+    with listener(family, rcvbuf) as l:
+        l.listen()
+        client = socket.create_connection(l.getsockname()[:2])
+        return client, l.accept()[0]
 
 
 def ulp(sock):
@@ -320,16 +320,17 @@ def explicit(suite, secrets=False, seq=0, rcvbuf=None):
     return _ready(sock, client, tx, rx)
 
 
-def sealed(suite, secrets=True, seq=0, rcvbuf=None, family=socket.AF_INET):
-    """A socket accepted from a sealed listener, and its peer."""
+def sealed(suite, secrets=True, seq=0, rcvbuf=None, family=socket.AF_INET, accept=None):
+    """A socket accepted from a sealed listener, and its peer. @accept: how."""
     agent = Agent.get()
-    with _listener(family, rcvbuf) as listener:
-        ulp(listener)
-        listener.listen()
-        client = socket.create_connection(listener.getsockname()[:2])
+    with listener(family, rcvbuf) as l:
+        ulp(l)
+        l.listen()
+        taken = accept(l) if accept else lambda: l.accept()[0]
+        client = socket.create_connection(l.getsockname()[:2])
         tx, rx = Direction(suite, seq), Direction(suite)
         agent.serve(lambda proxy: push_keys(proxy, tx, rx, secrets))
-        sock, _ = listener.accept()
+        sock = taken()
     return _ready(sock, client, tx, rx)
 
 
