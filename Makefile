@@ -84,6 +84,7 @@ help:
 	@echo '  make faults      each allocation fails once, on the debug kernel'
 	@echo '  make fuzz        a million random records, read and written, on the debug kernel'
 	@echo '                   (FUZZ="-n RECORDS -s SEED"); make fuzz-short: for a minute'
+	@echo '  make nicsim      TLS through simulated network cards that seal and open records'
 	@echo '  make e2e         end to end, on the stock kernel in QEMU'
 	@echo '                   (records, e2e: KERNEL=stock-6.1, stock-7: on another)'
 	@echo '  make selftests   the kernel'"'"'s own test of its TLS, on tls.ko and on kseal.ko, case'
@@ -111,10 +112,16 @@ module-locked:
 		{ rm -rf $(MODDIR); mkdir -p $(MODDIR); echo "$(KDIR)" >$(MODDIR)/.kdir; }
 	@find $(MODDIR) -xtype l -delete
 	@cp -dRsf $(CURDIR)/Kbuild $(CURDIR)/kernel $(CURDIR)/include $(MODDIR)/
+	@mkdir -p $(MODDIR)/tests && cp -dRsf $(CURDIR)/tests/nicsim $(MODDIR)/tests/
 	+@$(if $(KCHROOT),tests/vm/chroot $(KCHROOT) make,$(MAKE)) --no-print-directory \
 		-C $(patsubst $(KCHROOT)%,%,$(KDIR)) M=$(CURDIR)/$(MODDIR) $(if $(KARCH),ARCH=$(KARCH)) \
-		CONFIG_DEBUG_INFO_BTF_MODULES= modules
+		CONFIG_DEBUG_INFO_BTF_MODULES= $(if $(KSEAL_NICSIM),KSEAL_NICSIM=1) modules
 	@echo "built $(MODDIR)/kseal.ko"
+
+# The modules together with the simulated network card of tests/nicsim.
+.PHONY: nicsim-module
+nicsim-module:
+	+@$(MAKE) --no-print-directory module KSEAL_NICSIM=1
 
 .PHONY: check-config
 check-config:
@@ -185,7 +192,7 @@ KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$
 
 # ---- tests ------------------------------------------------------------------
 
-.PHONY: deps demo check static unit runner kunit faults fuzz fuzz-short records e2e \
+.PHONY: deps demo check static unit runner kunit faults fuzz fuzz-short nicsim records e2e \
 	selftests e2e-debug bench
 deps:
 	tests/deps
@@ -196,7 +203,7 @@ demo:
 check:
 	tests/check
 
-static unit runner kunit faults fuzz-short:
+static unit runner kunit faults fuzz-short nicsim:
 	tests/check $@
 
 fuzz:

@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Two network namespaces and two pairs of simulated cards between them:
+
+    nic-a                                  nic-b
+      nicsim0 10.77.0.1, fd77::1 --------- nicsim1 10.77.0.2, fd77::2
+      nicsim2 10.77.1.1 ------------------ nicsim3 10.77.1.2
+
+Sockets on them that have TLS 1.2 keys without a handshake, and what carries data
+across and compares it."""
+
+import ctypes
+import errno
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+TCP_ULP, SOL_TLS = 31, 282
+TLS_TX, TLS_RX = 1, 2
+KSEAL_OFFLOAD = 0x4B08
+AUTO, ON, OFF = 0, 1, 2
+A, B = "nic-a", "nic-b"
+HERE = os.path.dirname(os.path.abspath(__file__))
+DEBUGFS = "/sys/kernel/debug/nicsim"
+KNOBS = ("drop", "duplicate", "reorder", "corrupt", "forge", "partial", "refuse", "tx_fallback", "rx_sync")
+DRIVER_REQ, NEXT_HINT, ASYNC = 0, 1, 2
+RECORD = 16384
+
+libc = ctypes.CDLL(None, use_errno=True)
+block = os.urandom(1 << 20)
+
+
+class Skip(Exception):
+    """This case does not apply here."""
+
+
+def check(truth, *what):
+    if not truth:
+        raise AssertionError(*what)
+
+
+def equal(got, wanted, what=""):
+    if got != wanted:
+        raise AssertionError(f"{what}: got {got!r:.300}, wanted {wanted!r:.300}")
+
+
+def eventually(truth, what, seconds=10):
+    end = time.monotonic() + seconds
+    while not truth():
+        check(time.monotonic() < end, what() if callable(what) else what)
+        time.sleep(0.02)
+
+
+def sh(*command, quiet=True):
+    return subprocess.run(command, check=True, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if quiet else None).stdout
+
+
+def inside(netns, function):
+    """function() with this thread in a namespace."""
+    with open(f"/run/netns/{netns}") as there, open("/proc/thread-self/ns/net") as here:
+        check(libc.setns(there.fileno(), 0) == 0, "setns")
+        try:
+            return function()
+        finally:
+            check(libc.setns(here.fileno(), 0) == 0, "setns")
+
+
+class Card:
+    def __init__(self, name, netns):
+        self.name, self.netns = name, netns
+
+    def set(self, **knobs):
+        for knob, value in knobs.items():
+            with open(f"{DEBUGFS}/{self.name}/{knob}", "w") as f:
+                f.write(str(value))
+
+    def reset(self):
+        self.set(**{k: 0 for k in KNOBS})
+
+    def counters(self):
+        with open(f"{DEBUGFS}/{self.name}/counters") as f:
+            return {k: int(v) for k, v in (line.split() for line in f)}
+
+    def tls(self, tx=None, rx=None):
+        args = []
+        for name, value in (("tls-hw-tx-offload", tx), ("tls-hw-rx-offload", rx)):
+            if value is not None:
+                args += [name, "on" if value else "off"]
+        sh("ip", "netns", "exec", self.netns, "ethtool", "-K", self.name, *args)
+
+    def link(self, state):
+        sh("ip", "-n", self.netns, "link", "set", self.name, state)
+
+
+class Since:
+    """What a card has counted since."""
+
+    def __init__(self, card):
+        self.card, self.before = card, card.counters()
+
+    def __getattr__(self, name):
+        return self.card.counters()[name] - self.before[name]
+
+    def __str__(self):
+        now = self.card.counters()
+        return " ".join(f"{k}={v - self.before[k]}" for k, v in now.items() if v != self.before[k])
+
+
+CARDS = [Card("nicsim0", A), Card("nicsim1", B), Card("nicsim2", A), Card("nicsim3", B)]
+a, b, a2, b2 = CARDS
+
+
+def load(ko):
+    subprocess.run(["modprobe", "-q", "tls"], check=False)
+    sh("insmod", ko, "pairs=2", quiet=False)
+
+
+def settle():
+    """The kernel patches its code when the first IPv6 connection and the first
+    outgoing stream come, and when the last one goes. QEMU's TCG can trip over that if
+    another processor is just running there: have it done with, and keep it so."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as s:
+        socket.create_connection(s.getsockname()[:2]).close()
+    link = Link("tls", "tls", address="10.77.1.2")
+    time.sleep(0.2)
+    return link
+
+
+def set_up():
+    for netns in (A, B):
+        sh("ip", "netns", "add", netns)
+        sh("ip", "-n", netns, "link", "set", "lo", "up")
+    for n, card in enumerate(CARDS):
+        sh("ip", "link", "set", card.name, "netns", card.netns)
+        pair, end = n // 2, n % 2 + 1
+        sh("ip", "-n", card.netns, "addr", "add", f"10.77.{pair}.{end}/24", "dev", card.name)
+        if not pair:
+            try:
+                sh("ip", "-n", card.netns, "addr", "add", f"fd77::{end}/64", "dev", card.name, "nodad")
+            except subprocess.CalledProcessError:
+                pass
+        card.link("up")
+    for netns in (A, B):        # nothing of the lab's is to be dropped for another reason
+        sh("ip", "netns", "exec", netns, "sysctl", "-q", "-w", "net.ipv4.tcp_no_metrics_save=1",
+           "net.ipv4.conf.all.rp_filter=0", "net.ipv4.ip_forward=0")
+
+
+def tear_down():
+    for netns in (A, B):
+        subprocess.run(["ip", "netns", "del", netns], check=False)
+
+
+def reset():
+    for card in CARDS:
+        card.reset()
+        card.link("up")
+        card.tls(tx=True, rx=True)
+
+
+def info(bits, key, seq=0):
+    """struct tls12_crypto_info_aes_gcm_*"""
+    material = (key * 100).encode()
+    return (0x0303.to_bytes(2, sys.byteorder) + (51 if bits == 128 else 52).to_bytes(2, sys.byteorder) +
+            material[:8] + material[8:8 + bits // 8] + material[50:54] + seq.to_bytes(8, "big"))
+
+
+class Link:
+    """A connection from nic-a to nic-b. ulp: of each end; keys are set by key()."""
+
+    def __init__(self, ulp_a, ulp_b, family=socket.AF_INET, bits=128, offload_a=None, offload_b=None,
+                 start=True, address=None):
+        self.bits = bits
+        self.ulp = (ulp_a, ulp_b)
+        address = address or ("10.77.0.2" if family == socket.AF_INET else "fd77::2")
+        server = inside(B, lambda: socket.create_server((address, 0), family=family))
+        port = server.getsockname()[1]
+        self.a = inside(A, lambda: socket.create_connection((address, port), timeout=30))
+        self.b = server.accept()[0]
+        server.close()
+        for s, ulp, offload in ((self.a, ulp_a, offload_a), (self.b, ulp_b, offload_b)):
+            s.settimeout(60)
+            s.setsockopt(socket.IPPROTO_TCP, TCP_ULP, ulp.encode())
+            if offload is not None:
+                s.setsockopt(SOL_TLS, KSEAL_OFFLOAD, offload)
+        if start:
+            self.key()
+
+    def key(self):
+        self.b.setsockopt(SOL_TLS, TLS_RX, info(self.bits, "a to b"))
+        self.b.setsockopt(SOL_TLS, TLS_TX, info(self.bits, "b to a"))
+        self.a.setsockopt(SOL_TLS, TLS_RX, info(self.bits, "b to a"))
+        self.a.setsockopt(SOL_TLS, TLS_TX, info(self.bits, "a to b"))
+
+    def close(self):
+        self.a.close()
+        self.b.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def conf(netns, sock):
+    """What inet_diag says of a socket: {"txconf": "hw", "rxconf": "sw"}."""
+    port = sock.getsockname()[1]
+    out = sh("ss", "-N", netns, "-Htie", "sport", "=", f":{port}")
+    words = out.split()
+    return {k: words[words.index(k + ":") + 1] for k in ("txconf", "rxconf") if k + ":" in words}
+
+
+class Flow(threading.Thread):
+    """One direction: size bytes, compared as they come. write: bytes a call."""
+
+    def __init__(self, source, sink, size, write=1 << 16, pause=None):
+        super().__init__(daemon=True)
+        self.source, self.sink, self.size, self.write, self.pause = source, sink, size, write, pause
+        self.done, self.error = 0, None
+        self.sender = threading.Thread(target=self.send, daemon=True)
+
+    def send(self):
+        sent = 0
+        try:
+            while sent < self.size:
+                at = sent % len(block)
+                n = min(self.write, self.size - sent, len(block) - at)
+                self.source.sendall(memoryview(block)[at:at + n])
+                sent += n
+                if self.pause:
+                    time.sleep(self.pause)
+        except OSError as e:
+            self.error = self.error or e
+
+    def run(self):
+        buf = bytearray(1 << 18)
+        try:
+            while self.done < self.size:
+                n = self.sink.recv_into(buf, min(len(buf), self.size - self.done))
+                check(n, "end of file")
+                at, end = self.done % len(block), self.done % len(block) + n
+                wanted = block[at:end] + block[:max(0, end - len(block))]
+                check(buf[:n] == wanted, f"wrong bytes in {self.done}..{self.done + n}")
+                self.done += n
+        except (OSError, AssertionError) as e:
+            self.error = self.error or e
+
+    def begin(self):
+        self.sender.start()
+        self.start()
+        return self
+
+    def finish(self, seconds=120):
+        self.join(seconds)
+        if self.is_alive():
+            raise AssertionError(f"{self.done} of {self.size} bytes after {seconds} s")
+        if self.error:
+            raise AssertionError(f"{self.error!r} after {self.done} of {self.size} bytes")
+        self.sender.join(seconds)
+
+
+def carry(link, size, back=None, **how):
+    """size bytes from a to b, and as many (or back) from b to a at the same time."""
+    back = size if back is None else back
+    flows = [Flow(link.a, link.b, size, **how).begin()]
+    if back:
+        flows.append(Flow(link.b, link.a, back, **how).begin())
+    for f in flows:
+        f.finish()
+
+
+def fails(function, *errnos):
+    try:
+        result = function()
+    except OSError as e:
+        check(e.errno in errnos, f"{e!r}, wanted {[errno.errorcode[n] for n in errnos]}")
+        return
+    raise AssertionError(f"no error but {result!r:.300}")
