@@ -25,6 +25,8 @@ DESTDIR	?=
 PREFIX	?= /usr
 SYSCONFDIR ?= /etc
 UNITDIR	?= $(PREFIX)/lib/systemd/system
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
 
 CC	?= gcc
 CFLAGS	?= -O2 -g
@@ -177,11 +179,14 @@ install-user: user
 	install -D -m 644 include/uapi/linux/kseal.h $(DESTDIR)$(PREFIX)/include/linux/kseal.h
 	install -D -m 644 agent/kseald.conf.example $(DESTDIR)$(SYSCONFDIR)/kseal/kseald.conf.example
 	install -D -m 644 -t $(DESTDIR)$(UNITDIR) systemd/*.service
+	install -D -m 644 tools/completion/kseal.bash $(DESTDIR)$(BASHCOMPDIR)/kseal
+	install -D -m 644 tools/completion/_kseal $(DESTDIR)$(ZSHCOMPDIR)/_kseal
 	for m in Documentation/man/*.[1-8]; do \
 		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${m##*.} $$m || exit; done
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/kseald $(DESTDIR)$(PREFIX)/bin/kseal
+	rm -f $(DESTDIR)$(BASHCOMPDIR)/kseal $(DESTDIR)$(ZSHCOMPDIR)/_kseal
 	rm -f $(DESTDIR)$(PREFIX)/include/linux/kseal.h $(DESTDIR)$(SYSCONFDIR)/kseal/kseald.conf.example
 	for f in systemd/*.service; do rm -f $(DESTDIR)$(UNITDIR)/$${f##*/}; done
 	for m in Documentation/man/*.[1-8]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done

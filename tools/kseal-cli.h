@@ -31,8 +31,12 @@ int kseal_cmd_attach(int argc, char **argv);
 int kseal_cmd_status(int argc, char **argv);
 int kseal_cmd_info(int argc, char **argv);
 int kseal_cmd_rekey(int argc, char **argv);
+int kseal_cmd_top(int argc, char **argv);
+int kseal_cmd_metrics(int argc, char **argv);
+int kseal_cmd_doctor(int argc, char **argv);
 
 void kseal_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void kseal_parse_no_arguments(const struct argp *argp, int argc, char **argv);
 bool kseal_parse_port(const char *text, uint16_t *port);
 bool kseal_parse_number(const char *text, uint64_t *number);
 bool kseal_parse_profile(const char *text, char profile[KSEAL_PROFILE_MAX]);

@@ -3,7 +3,7 @@
  * kseal: seal the TCP sockets of programs that know nothing of TLS.
  *
  * The table of subcommands; a file each does the work: run.c, attach.c,
- * status.c, info.c, rekey.c.
+ * status.c, info.c, rekey.c, top.c, metrics.c, doctor.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +23,9 @@ static const struct {
 	{ "status", kseal_cmd_status, "show the module, the agent, listeners and connections" },
 	{ "info", kseal_cmd_info, "show all that is known of a sealed socket" },
 	{ "rekey", kseal_cmd_rekey, "have a sealed socket go on with its next key" },
+	{ "top", kseal_cmd_top, "watch the sealed connections that move most" },
+	{ "metrics", kseal_cmd_metrics, "print counters and state for a collector" },
+	{ "doctor", kseal_cmd_doctor, "find out why it does not work, and what to do" },
 	{ "help", cmd_help, "explain a command" },
 };
 

@@ -29,6 +29,29 @@ void kseal_say(const char *format, ...)
 	fprintf(stderr, "kseal: %s\n", text);
 }
 
+static error_t parse_nothing(int key, char *arg, struct argp_state *state)
+{
+	(void)arg;
+	if (key != ARGP_KEY_ARG)
+		return ARGP_ERR_UNKNOWN;
+	argp_error(state, "too many arguments");
+	return 0;
+}
+
+/**
+ * kseal_parse_no_arguments() - the command line of a command that takes none
+ * @argp: its description
+ * @argc: of @argv
+ * @argv: its name and arguments
+ */
+void kseal_parse_no_arguments(const struct argp *argp, int argc, char **argv)
+{
+	struct argp with_parser = *argp;
+
+	with_parser.parser = parse_nothing;
+	argp_parse(&with_parser, argc, argv, 0, NULL, NULL);
+}
+
 /**
  * kseal_parse_port() - a TCP port, 1 to 65535, decimal
  * @text: nothing but digits

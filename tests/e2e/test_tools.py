@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """kseal run, attach and status, on programs that know nothing of it."""
 
+import json
 import os
 import re
 import signal
@@ -418,7 +419,7 @@ def status_tells_what_there_is():
     assert state["counters"]["KsealSealed"] > 0
     text = run(harness.KSEAL, "status").stdout
     for word in ("module: kseal", "agent: pid", f"127.0.0.1:{port}", "web", "TLS 1.3",
-                 "KsealSealed"):
+                 "KsealSealed", "root"):
         assert word in text, f"{word} is not in\n{text}"
     raw.close()
 
@@ -444,3 +445,133 @@ def status_lists_many_sockets():
     eq(len({e["id"] for e in mine}), 150, "different ids")
     for s in peers + conns:
         s.close()
+
+
+def socket_of(peer):
+    """What the module's list has of the connection from PEER."""
+    address = "127.0.0.1:%d" % peer.sock.getsockname()[1]
+    [found] = [e for e in status()["sockets"] if e["peer"] == address]
+    return found
+
+
+@test
+def metrics_are_openmetrics():
+    from prometheus_client.openmetrics.parser import text_string_to_metric_families
+    conn, peer = pair(context("1.3"), profile="web")
+    sock = listener("web", backlog=7)
+    local = "127.0.0.1:%d" % port_of(sock)
+    raw = connect(port_of(sock))
+    eventually(lambda: [e for e in status()["handshakes"] if e["local"] == local], "it is held")
+    conn.sendall(b"x" * 1000)
+    peer.read_exactly(1000)
+    text = run(harness.KSEAL, "metrics").stdout
+    families = {f.name: f for f in text_string_to_metric_families(text)}
+
+    def sample(name, **labels):
+        family = next(f for f in families.values() if name.startswith(f.name))
+        found = [s.value for s in family.samples
+                 if s.name == name and labels.items() <= s.labels.items()]
+        assert len(found) == 1, f"{name} {labels}: {found} in\n{text}"
+        return found[0]
+    eq(sample("kseal_module_info"), 1)
+    eq(sample("kseal_agent_workers"), 2)
+    eq(sample("kseal_listener_held", local=local, profile="web"), 1)
+    eq(sample("kseal_listener_backlog", local=local, profile="web"), 7)
+    eq(sample("kseal_listener_ready", local=local, profile="web"), 0)
+    eq(sum(s.value for s in families["kseal_pending_handshakes"].samples), 1)
+    eq(sum(s.value for s in families["kseal_sockets"].samples), len(status()["sockets"]))
+    assert sample("kseal_sockets", role="server", profile="web", tls_version="TLS 1.3") >= 1
+    for name, value in harness.counters().items():
+        snake = re.sub("(?<!^)([A-Z])", r"_\1", name).lower() + "_total"
+        assert snake in text, f"{name} is missing"
+        eq(sample(snake), value, name)
+    eq(families["kseal_tx_bytes"].unit, "bytes")
+    # The same address and profile twice is one series.
+    one = listener("web", SO_REUSEPORT=1)
+    two = listener("web", port=port_of(one), SO_REUSEPORT=1)
+    text = run(harness.KSEAL, "metrics").stdout
+    families = {f.name: f for f in text_string_to_metric_families(text)}
+    eq(sample("kseal_listener_sockets", local="127.0.0.1:%d" % port_of(one)), 2)
+    for s in (raw, one, two, conn, peer):
+        s.close()
+
+
+@test
+def top_shows_what_moves_first():
+    slow, slow_peer = pair()
+    fast, fast_peer = pair()
+
+    def move():
+        while True:
+            fast.sendall(b"x" * 10000)
+            fast_peer.read_exactly(10000)
+    Thread(move)
+    text = run(harness.KSEAL, "top", "-d", "0.5", "-n", "2").stdout
+    tables = text.split("\n\nsealed")[0].count("PEER")
+    eq(text.count("PEER"), 2, f"tables ({tables})")
+    for table in text.split("      ID  ")[1:]:
+        rows = [line.split() for line in table.splitlines()[1:] if line[:8].strip().isdigit()]
+        eq(int(rows[0][0]), socket_of(fast_peer)["id"], "the first")
+        assert rows[0][2] != "0", rows[0]
+        [other] = [r for r in rows if int(r[0]) == socket_of(slow_peer)["id"]]
+        eq(other[2:4], ["0", "0"])
+    slow.close()
+    slow_peer.close()
+
+
+@test
+def doctor_finds_nothing_wrong_and_what_is():
+    env = dict(os.environ, PATH=os.path.dirname(harness.KSEALD) + ":" + os.environ["PATH"])
+
+    def doctor(want):
+        done = kseal("doctor", "--config", harness.agent.config, env=env)
+        # What the test machine's kernel was built with is not the matter here.
+        bad = [line for line in done.stdout.splitlines()
+               if line.startswith("BAD") and "kernel: " not in line]
+        assert bool(bad) == bool(want), f"want {want}, but it says\n{done.stdout}"
+        if want:
+            assert any(want in line for line in bad), done.stdout
+            eq(done.returncode, 1)
+        return done.stdout
+    said = doctor(None)
+    for word in (f"agent: pid {harness.agent.pid()} ", "configuration: ", "module: kseal ",
+                 "tls.ko: it may be loaded", "pidfd_getfd() works"):
+        assert word in said, f"{word} is not in\n{said}"
+    harness.agent.stop()
+    try:
+        said = doctor("agent: none serves")
+        assert "-> systemctl start kseald" in said, said
+    finally:
+        harness.agent.start()
+    with open(harness.agent.config) as f:
+        good = f.read()
+    try:
+        with open(harness.agent.config, "a") as f:
+            f.write("nonesuch = 1\n")
+        doctor("configuration: ")
+    finally:
+        with open(harness.agent.config, "w") as f:
+            f.write(good)
+
+
+@test
+def info_says_that_there_is_no_such_socket():
+    for args, word in ((("999999999",), "no sealed socket 999999999"),
+                       ((str(os.getpid()), "0"), "is no sealed socket"),
+                       ((str(os.getpid()), "999"), "has no descriptor 999"),
+                       (("999999999", "0"), "no process")):
+        done = kseal("info", *args)
+        eq(done.returncode, 1)
+        assert word in done.stdout, done.stdout
+
+
+@test
+def info_by_number_is_what_status_says():
+    conn, peer = pair(context("1.3"), profile="web")
+    mine = socket_of(peer)
+    done = run(harness.KSEAL, "info", "--json", str(mine["id"]))
+    eq(json.loads(done.stdout), socket_of(peer))
+    text = run(harness.KSEAL, "info", str(mine["id"])).stdout
+    assert re.search(r"^tls_version +TLS 1.3$", text, re.M), text
+    conn.close()
+    peer.close()

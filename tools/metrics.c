@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kseal metrics: the counters and the state of the module in this network namespace,
+ * for a collector: OpenMetrics 1.0.
+ *
+ * Everything comes from kseal_query(); nothing names a peer, so that the number of
+ * time series stays that of listeners, profiles and ciphers.
+ */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "query.h"
+
+static const struct argp argp = {
+	.doc = "Print the counters and the state of the module in this network namespace as "
+	       "OpenMetrics text.\v"
+	       "Needs CAP_NET_ADMIN. The exit status is 0 if the module answered, else 1.",
+};
+
+/* What the counters of /proc/net/kseal_stat mean; a newer module may have more. */
+static const struct {
+	const char *name, *help, *unit;
+} counters[] = {
+	{ "KsealListeners", "Sockets armed as listeners", NULL },
+	{ "KsealHandshakes", "Connections handed to the agent", NULL },
+	{ "KsealSealed", "Handshakes completed", NULL },
+	{ "KsealAccepted", "Sealed connections taken by accept()", NULL },
+	{ "KsealRefused", "Handshakes ended by the agent", NULL },
+	{ "KsealTimeout", "Handshakes ended by their deadline", NULL },
+	{ "KsealNoAgent", "Connections ended for want of an agent", NULL },
+	{ "KsealAborted", "Handshakes ended otherwise", NULL },
+	{ "KsealExplicit", "Sockets keyed by their application", NULL },
+	{ "KsealTxRecords", "Records sealed", NULL },
+	{ "KsealRxRecords", "Records opened", NULL },
+	{ "KsealTxBytes", "Application bytes sealed", "bytes" },
+	{ "KsealRxBytes", "Application bytes opened", "bytes" },
+	{ "KsealTxRekeys", "Own keys replaced", NULL },
+	{ "KsealRxRekeys", "Keys of the peer replaced", NULL },
+	{ "KsealBadRecord", "Streams ended by a forged or malformed record", NULL },
+	{ "KsealRxAlerts", "Streams ended by a fatal alert of the peer", NULL },
+	{ "KsealTruncated", "Streams cut without close_notify", NULL },
+	{ "KsealTxLimit", "Streams ended by the limit of a key", NULL },
+};
+
+/* KsealTxBytes: kseal_tx_bytes */
+static void snake(const char *camel, char *out, size_t size)
+{
+	size_t length = 0;
+
+	for (; *camel && length + 2 < size; camel++) {
+		if (isupper((unsigned char)*camel) && length)
+			out[length++] = '_';
+		out[length++] = tolower((unsigned char)*camel);
+	}
+	out[length] = '\0';
+}
+
+static void head(const char *name, const char *type, const char *unit, const char *help)
+{
+	printf("# TYPE %s %s\n", name, type);
+	if (unit)
+		printf("# UNIT %s %s\n", name, unit);
+	printf("# HELP %s %s\n", name, help);
+}
+
+/* The value of a label: the text with backslash, quote and newline escaped. */
+static void label(const char *name, const char *value, bool first)
+{
+	printf("%s%s=\"", first ? "" : ",", name);
+	for (; *value; value++) {
+		if (*value == '\n') {
+			fputs("\\n", stdout);
+			continue;
+		}
+		if (*value == '"' || *value == '\\')
+			putchar('\\');
+		putchar(*value);
+	}
+	putchar('"');
+}
+
+static void print_counters(const json_t *status)
+{
+	const char *key, *help, *unit;
+	json_t *value;
+	char name[80];
+	size_t i;
+
+	json_object_foreach(json_object_get(status, "counters"), key, value) {
+		snake(key, name, sizeof(name));
+		help = "A counter of /proc/net/kseal_stat";
+		unit = NULL;
+		for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+			if (strcmp(key, counters[i].name))
+				continue;
+			help = counters[i].help;
+			unit = counters[i].unit;
+		}
+		head(name, "counter", unit, help);
+		printf("%s_total %" JSON_INTEGER_FORMAT "\n", name, json_integer_value(value));
+	}
+}
+
+/*
+ * Adds up the rows that agree in @keys. Return: an array of objects with those members,
+ * "count", and of each key in @sums the sum.
+ */
+static json_t *group(const json_t *rows, const char *const *keys, const char *const *sums)
+{
+	json_t *groups = json_array(), *row, *one, *found;
+	size_t i, j, k;
+
+	json_array_foreach(rows, i, row) {
+		found = NULL;
+		json_array_foreach(groups, j, one) {
+			for (k = 0; keys[k]; k++)
+				if (!json_equal(json_object_get(row, keys[k]),
+						json_object_get(one, keys[k])))
+					break;
+			if (!keys[k])
+				found = one;
+		}
+		if (!found) {
+			found = json_object();
+			json_array_append_new(groups, found);
+			for (k = 0; keys[k]; k++)
+				json_object_set(found, keys[k], json_object_get(row, keys[k]));
+		}
+		json_object_set_new(found, "count", json_integer(
+			json_integer_value(json_object_get(found, "count")) + 1));
+		for (k = 0; sums[k]; k++)
+			json_object_set_new(found, sums[k], json_integer(
+				json_integer_value(json_object_get(found, sums[k])) +
+				json_integer_value(json_object_get(row, sums[k]))));
+	}
+	return groups;
+}
+
+/* A gauge: the member @value of each row, labelled by @labels. */
+static void print_gauge(const char *name, const char *help, const json_t *rows,
+			const char *const *labels, const char *value)
+{
+	char buffer[32];
+	json_t *row;
+	size_t i, k;
+
+	head(name, "gauge", NULL, help);
+	json_array_foreach(rows, i, row) {
+		printf("%s{", name);
+		for (k = 0; labels[k]; k++)
+			label(labels[k], kseal_cell(row, labels[k], buffer, sizeof(buffer)), !k);
+		printf("} %" JSON_INTEGER_FORMAT "\n",
+		       json_integer_value(json_object_get(row, value)));
+	}
+}
+
+static void print_number(const char *name, const char *help, json_int_t value)
+{
+	head(name, "gauge", NULL, help);
+	printf("%s %" JSON_INTEGER_FORMAT "\n", name, value);
+}
+
+static void print_module(const json_t *module)
+{
+	char buffer[32];
+
+	head("kseal_module", "info", NULL, "The module that is loaded");
+	printf("kseal_module_info{");
+	label("version", kseal_cell(module, "version", buffer, sizeof(buffer)), true);
+	label("ulp_name", kseal_cell(module, "ulp_name", buffer, sizeof(buffer)), false);
+	printf("} 1\n");
+}
+
+static void print_agent(const json_t *workers)
+{
+	json_int_t active = 0;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(workers, i, row)
+		active += json_integer_value(json_object_get(row, "active"));
+	print_number("kseal_agent_workers", "Workers of the agent that are registered",
+		     json_array_size(workers));
+	print_number("kseal_agent_handshakes", "Handshakes that the agent has in work", active);
+}
+
+static void print_listeners(const json_t *listeners)
+{
+	static const char *const keys[] = { "local", "profile", NULL };
+	static const char *const sums[] = { "held", "ready", "backlog", NULL };
+	json_t *rows = group(listeners, keys, sums);
+
+	print_gauge("kseal_listener_sockets", "Sealed listeners", rows, keys, "count");
+	print_gauge("kseal_listener_held", "Connections whose handshake is not done", rows, keys,
+		    "held");
+	print_gauge("kseal_listener_ready", "Sealed connections that wait for accept()", rows,
+		    keys, "ready");
+	print_gauge("kseal_listener_backlog", "Connections that may wait", rows, keys, "backlog");
+	json_decref(rows);
+}
+
+static void print_sockets(const json_t *sockets)
+{
+	static const char *const keys[] = { "role", "profile", "tls_version", "tls_cipher", NULL };
+	static const char *const sums[] = { NULL };
+	json_t *rows = group(sockets, keys, sums);
+
+	print_gauge("kseal_sockets", "Sealed sockets that are open", rows, keys, "count");
+	json_decref(rows);
+}
+
+static void print_handshakes(const json_t *handshakes)
+{
+	static const char *const keys[] = { "profile", "state", NULL };
+	static const char *const sums[] = { NULL };
+	json_t *rows = group(handshakes, keys, sums);
+
+	print_gauge("kseal_pending_handshakes", "Handshakes that are not done", rows, keys,
+		    "count");
+	json_decref(rows);
+}
+
+/**
+ * kseal_cmd_metrics() - the subcommand
+ * @argc: of @argv
+ * @argv: "kseal metrics"
+ *
+ * Return: exit status
+ */
+int kseal_cmd_metrics(int argc, char **argv)
+{
+	char why[KSEAL_MESSAGE_LEN];
+	json_t *status;
+
+	kseal_parse_no_arguments(&argp, argc, argv);
+	status = kseal_query(why);
+	if (!status) {
+		kseal_say("%s", why);
+		return EXIT_FAILURE;
+	}
+	print_module(json_object_get(status, "module"));
+	print_agent(json_object_get(status, "workers"));
+	print_listeners(json_object_get(status, "listeners"));
+	print_handshakes(json_object_get(status, "handshakes"));
+	print_sockets(json_object_get(status, "sockets"));
+	print_counters(status);
+	puts("# EOF");
+	json_decref(status);
+	return fflush(stdout) || ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
