@@ -8,6 +8,7 @@
 #ifndef KSEALD_CONFIG_H
 #define KSEALD_CONFIG_H
 
+#include <linux/kseal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #include "log.h"
 
 struct kseal_credentials;
+struct kseal_resumption;
 
 #define KSEAL_CONFIG_DEFAULT	"/etc/kseal/kseald.conf"
 #define KSEAL_WORKERS_MAX	256
@@ -35,30 +37,45 @@ enum kseal_client_auth {
 #define KSEAL_VERSION_1_3	0x2
 
 /**
- * struct kseal_profile - one profile section
- * @name: title of the section, what KSEAL_PROFILE of a listener names
- * @certificate: PEM file, the chain, leaf first
+ * struct kseal_profile - one profile section, or one client section
+ * @role: KSEAL_ROLE_SERVER for a profile section, KSEAL_ROLE_CLIENT for a client one
+ * @name: title of the section, what KSEAL_PROFILE of a socket names
+ * @certificate: PEM file, the chain, leaf first; a client may have none
  * @key: PEM file
- * @client_ca: PEM file or NULL
+ * @ca: PEM file or NULL: none for a server, for a client what the system trusts
+ * @crl: PEM file or NULL
  * @client_auth: whether clients are asked for a certificate
+ * @server_name: whom a client wants to reach, whatever the connector says; or NULL
  * @ports: local ports that may be served, none for all
- * @users: owners of a listener that may be served, beside root
+ * @port_count: how many
+ * @anyone: every owner of a socket may be served
+ * @users: owners that may be served, beside root
+ * @user_count: how many
  * @groups: likewise
+ * @group_count: how many
  * @timeout_ms: longest handshake
  * @alpn: protocols offered, in order of preference
+ * @alpn_count: how many
  * @versions: mask of KSEAL_VERSION_*
- * @tickets: whether clients may resume sessions
- * @ticket_keys: file with the secret that seals tickets, or NULL
+ * @tolerate_truncation: a peer may end the stream without close_notify
+ * @proxy_header: the application gets a header of the PROXY protocol first
+ * @tickets: whether sessions are resumed
+ * @ticket_keys: file with the secret that seals a server's tickets, or NULL
  * @credentials: the files' content, ready for use
+ * @resumption: what a client has to resume from, NULL without @tickets
  */
 struct kseal_profile {
+	enum kseal_role role;
 	char *name;
 	char *certificate;
 	char *key;
-	char *client_ca;
+	char *ca;
+	char *crl;
 	enum kseal_client_auth client_auth;
+	char *server_name;
 	uint16_t *ports;
 	size_t port_count;
+	bool anyone;
 	uid_t *users;
 	size_t user_count;
 	gid_t *groups;
@@ -67,9 +84,12 @@ struct kseal_profile {
 	char **alpn;
 	size_t alpn_count;
 	unsigned int versions;
+	bool tolerate_truncation;
+	bool proxy_header;
 	bool tickets;
 	char *ticket_keys;
 	struct kseal_credentials *credentials;
+	struct kseal_resumption *resumption;
 };
 
 /**
@@ -77,8 +97,8 @@ struct kseal_profile {
  * @refs: references; the last one to go frees it
  * @workers: threads, 0 for one per core
  * @log_level: least important level written
- * @profiles: the profile sections
- * @profile_count: of @profiles, at least 1
+ * @profiles: the profile and client sections, and a client "default" in any case
+ * @profile_count: of @profiles
  */
 struct kseal_config {
 	atomic_uint refs;
@@ -92,6 +112,7 @@ struct kseal_config *kseal_config_load(const char *path, char *error, size_t siz
 struct kseal_config *kseal_config_get(struct kseal_config *config);
 void kseal_config_put(struct kseal_config *config);
 const struct kseal_profile *kseal_config_profile(const struct kseal_config *config,
-						 const char *name);
+						 enum kseal_role role, const char *name);
+size_t kseal_config_count(const struct kseal_config *config, enum kseal_role role);
 
 #endif /* KSEALD_CONFIG_H */

@@ -8,7 +8,6 @@
 
 #include <gnutls/gnutls.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct kseal_profile;
 struct kseal_credentials;
@@ -20,14 +19,14 @@ enum kseal_credentials_status {
 	KSEAL_CREDENTIALS_OK,
 	KSEAL_CREDENTIALS_CERTIFICATE,
 	KSEAL_CREDENTIALS_KEY,
-	KSEAL_CREDENTIALS_CLIENT_CA,
+	KSEAL_CREDENTIALS_CA,
+	KSEAL_CREDENTIALS_CRL,
 	KSEAL_CREDENTIALS_TICKET_KEYS,
 };
 
 enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **result,
 						     const struct kseal_profile *profile,
 						     char *why, size_t size);
-void kseal_credentials_offer(const uint16_t *ciphers, size_t count);
 void kseal_credentials_free(struct kseal_credentials *c);
 int kseal_credentials_apply(struct kseal_credentials *c,
 			    const struct kseal_profile *profile,

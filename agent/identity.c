@@ -100,7 +100,7 @@ static void read_names(struct kseal_identity *id, gnutls_x509_crt_t crt)
 	gnutls_subject_alt_names_deinit(names);
 	if (omitted)
 		kseal_log(KSEAL_LOG_DEBUG,
-			  "%u names of a client certificate are not passed on: too long or of another kind",
+			  "%u names of a certificate are not passed on: too long or of another kind",
 			  omitted);
 out:
 	gnutls_free(ext.data);
@@ -108,7 +108,14 @@ out:
 
 static void read_subject(struct kseal_identity *id, gnutls_x509_crt_t crt)
 {
+	size_t size = sizeof(id->common_name);
 	gnutls_datum_t dn;
+
+	/* The size is that of the text, with what bytes there are: none may be zero. */
+	if (gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0,
+					  id->common_name, &size) < 0 ||
+	    size >= sizeof(id->common_name) || memchr(id->common_name, '\0', size))
+		id->common_name[0] = '\0';
 
 	if (gnutls_x509_crt_get_dn3(crt, &dn, 0) < 0)
 		return;

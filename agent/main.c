@@ -96,21 +96,23 @@ static int check_configuration(void)
 {
 	char error[KSEAL_ERROR_MAX];
 	struct kseal_config *config;
+	size_t count;
 
 	config = kseal_config_load(agent.path, error, sizeof(error));
 	if (!config) {
 		fprintf(stderr, "%s\n", error);
 		return EX_CONFIG;
 	}
+	count = kseal_config_count(config, KSEAL_ROLE_SERVER);
 	printf("%s: the configuration is good: %zu profile%s\n", agent.path,
-	       config->profile_count, config->profile_count == 1 ? "" : "s");
+	       count, count == 1 ? "" : "s");
 	kseal_config_put(config);
 	return EX_OK;
 }
 
 static void notify_status(void)
 {
-	size_t profiles = agent.shared.config->profile_count;
+	size_t profiles = kseal_config_count(agent.shared.config, KSEAL_ROLE_SERVER);
 
 	sd_notifyf(0, "READY=1\nSTATUS=%zu profile%s, %u worker%s", profiles,
 		   profiles == 1 ? "" : "s", agent.count, agent.count == 1 ? "" : "s");
@@ -121,6 +123,7 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	char error[KSEAL_ERROR_MAX];
 	struct kseal_config *fresh, *old;
 	struct timespec now;
+	size_t count;
 
 	(void)source;
 	(void)info;
@@ -144,8 +147,8 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 	if (fresh->workers != old->workers)
 		kseal_log(KSEAL_LOG_WARNING, "workers takes effect at the next start only");
 	kseal_log_set_level(fresh->log_level);
-	kseal_log(KSEAL_LOG_INFO, "reloaded: %zu profile%s", fresh->profile_count,
-		  fresh->profile_count == 1 ? "" : "s");
+	count = kseal_config_count(fresh, KSEAL_ROLE_SERVER);
+	kseal_log(KSEAL_LOG_INFO, "reloaded: %zu profile%s", count, count == 1 ? "" : "s");
 	kseal_config_put(old);
 	notify_status();
 	return 0;
@@ -251,6 +254,7 @@ static int serve(void)
 {
 	char error[KSEAL_ERROR_MAX];
 	sd_event *event = NULL;
+	size_t count;
 	int ret, status;
 
 	agent.shared.config = kseal_config_load(agent.path, error, sizeof(error));
@@ -268,9 +272,9 @@ static int serve(void)
 	}
 	status = start_workers();
 	if (status == EX_OK) {
+		count = kseal_config_count(agent.shared.config, KSEAL_ROLE_SERVER);
 		kseal_log(KSEAL_LOG_INFO, "ready: %zu profile%s, %u worker%s",
-			  agent.shared.config->profile_count,
-			  agent.shared.config->profile_count == 1 ? "" : "s",
+			  count, count == 1 ? "" : "s",
 			  agent.count, agent.count == 1 ? "" : "s");
 		notify_status();
 		ret = sd_event_loop(event);

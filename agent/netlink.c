@@ -25,6 +25,8 @@
 
 #define RECEIVE_BUFFER	(1024 * 1024)
 #define CIPHERS_MAX	64
+#define MESSAGE_BUFFER	(32 * 1024)	/* a ticket of KSEAL_TICKET_MAX, and more */
+#define TICKETS_MAX	256		/* not yet fetched; a lost one costs a resumption */
 
 /**
  * struct kseal_netlink - see the file's head
@@ -36,6 +38,9 @@
  * @error: 0 or a negative errno of the kernel
  * @message: what the kernel said beside the error
  * @request: where an ACCEPT answer goes
+ * @tickets: not yet fetched, the oldest first
+ * @ticket_end: where the next one goes
+ * @ticket_count: of @tickets
  * @ciphers: that the kernel has, TLS_CIPHER_*
  * @cipher_count: how many
  */
@@ -48,6 +53,9 @@ struct kseal_netlink {
 	int error;
 	char message[128];
 	struct kseal_request *request;
+	struct kseal_message *tickets;
+	struct kseal_message **ticket_end;
+	unsigned int ticket_count;
 	uint16_t ciphers[CIPHERS_MAX];
 	size_t cipher_count;
 };
@@ -57,12 +65,14 @@ static struct nla_policy policy[KSEAL_A_MAX + 1] = {
 	[KSEAL_A_FD] = { .type = NLA_S32 },
 	[KSEAL_A_ROLE] = { .type = NLA_U32 },
 	[KSEAL_A_PROFILE] = { .type = NLA_STRING, .maxlen = KSEAL_PROFILE_MAX },
+	[KSEAL_A_SERVER_NAME] = { .type = NLA_STRING, .maxlen = KSEAL_NAME_MAX },
 	[KSEAL_A_LOCAL] = { .minlen = sizeof(sa_family_t) },
 	[KSEAL_A_PEER] = { .minlen = sizeof(sa_family_t) },
 	[KSEAL_A_TIMEOUT] = { .type = NLA_U32 },
 	[KSEAL_A_UID] = { .type = NLA_U32 },
 	[KSEAL_A_GID] = { .type = NLA_U32 },
 	[KSEAL_A_CIPHERS] = { .type = NLA_UNSPEC },
+	[KSEAL_A_MESSAGE] = { .type = NLA_UNSPEC, .maxlen = KSEAL_TICKET_MAX },
 };
 
 static struct nla_policy ctrl_policy[CTRL_ATTR_MAX + 1] = {
@@ -79,24 +89,51 @@ static void copy_address(struct sockaddr_storage *to, const struct nlattr *attr)
 
 static void read_accept(struct kseal_request *req, struct nlattr **a)
 {
+	struct kseal_connection *conn = &req->conn;
+
 	if (a[KSEAL_A_ID])
 		req->id = nla_get_u64(a[KSEAL_A_ID]);
 	if (a[KSEAL_A_FD])
 		req->fd = nla_get_s32(a[KSEAL_A_FD]);
 	if (a[KSEAL_A_ROLE])
-		req->role = nla_get_u32(a[KSEAL_A_ROLE]);
+		conn->role = nla_get_u32(a[KSEAL_A_ROLE]);
 	if (a[KSEAL_A_PROFILE])
 		nla_strlcpy(req->profile, a[KSEAL_A_PROFILE], sizeof(req->profile));
+	if (a[KSEAL_A_SERVER_NAME])
+		nla_strlcpy(conn->server_name, a[KSEAL_A_SERVER_NAME],
+			    sizeof(conn->server_name));
 	if (a[KSEAL_A_LOCAL])
-		copy_address(&req->local, a[KSEAL_A_LOCAL]);
+		copy_address(&conn->local, a[KSEAL_A_LOCAL]);
 	if (a[KSEAL_A_PEER])
-		copy_address(&req->peer, a[KSEAL_A_PEER]);
+		copy_address(&conn->peer, a[KSEAL_A_PEER]);
 	if (a[KSEAL_A_TIMEOUT])
 		req->timeout_ms = nla_get_u32(a[KSEAL_A_TIMEOUT]);
 	if (a[KSEAL_A_UID])
-		req->uid = nla_get_u32(a[KSEAL_A_UID]);
+		conn->uid = nla_get_u32(a[KSEAL_A_UID]);
 	if (a[KSEAL_A_GID])
-		req->gid = nla_get_u32(a[KSEAL_A_GID]);
+		conn->gid = nla_get_u32(a[KSEAL_A_GID]);
+}
+
+static void read_ticket(struct kseal_netlink *nl, struct nlmsghdr *h)
+{
+	struct nlattr *a[KSEAL_A_MAX + 1];
+	struct kseal_message *m;
+	size_t size;
+
+	if (genlmsg_parse(h, 0, a, KSEAL_A_MAX, policy) < 0 || !a[KSEAL_A_ID] ||
+	    !a[KSEAL_A_MESSAGE] || nl->ticket_count >= TICKETS_MAX)
+		return;
+	size = nla_len(a[KSEAL_A_MESSAGE]);
+	m = malloc(sizeof(*m) + size);
+	if (!m)
+		return;
+	m->next = NULL;
+	m->id = nla_get_u64(a[KSEAL_A_ID]);
+	m->size = size;
+	memcpy(m->data, nla_data(a[KSEAL_A_MESSAGE]), size);
+	*nl->ticket_end = m;
+	nl->ticket_end = &m->next;
+	nl->ticket_count++;
 }
 
 static void read_module(struct kseal_netlink *nl, struct nlattr **a)
@@ -147,6 +184,10 @@ static int on_valid(struct nl_msg *msg, void *data)
 	g = nlmsg_data(h);
 	if (g->cmd == KSEAL_CMD_READY) {
 		nl->events |= KSEAL_EVENT_READY;
+		return NL_OK;
+	}
+	if (g->cmd == KSEAL_CMD_TICKET) {
+		read_ticket(nl, h);
 		return NL_OK;
 	}
 	if (h->nlmsg_seq != nl->seq ||
@@ -271,6 +312,8 @@ static int set_up_socket(struct kseal_netlink *nl)
 
 	if (nl_socket_set_buffer_size(nl->sk, RECEIVE_BUFFER, 0) < 0)
 		kseal_log(KSEAL_LOG_DEBUG, "netlink receive buffer: not enlarged");
+	if (nl_socket_set_msg_buf_size(nl->sk, MESSAGE_BUFFER) < 0)
+		return -ENOMEM;
 
 	/* Best effort: without these, messages are terser, and no reload is seen. */
 	fd = nl_socket_get_fd(nl->sk);
@@ -301,6 +344,7 @@ int kseal_netlink_open(struct kseal_netlink **result)
 
 	if (!nl)
 		return -ENOMEM;
+	nl->ticket_end = &nl->tickets;
 	nl->sk = nl_socket_alloc();
 	if (!nl->sk)
 		goto fail;
@@ -328,8 +372,12 @@ fail:
  */
 void kseal_netlink_close(struct kseal_netlink *nl)
 {
+	struct kseal_message *m;
+
 	if (!nl)
 		return;
+	while ((m = kseal_netlink_ticket(nl)))
+		free(m);
 	nl_socket_free(nl->sk);
 	free(nl);
 }
@@ -360,6 +408,27 @@ unsigned int kseal_netlink_events(struct kseal_netlink *nl)
 
 	nl->events = 0;
 	return events;
+}
+
+/**
+ * kseal_netlink_ticket() - fetch a NewSessionTicket met so far
+ * @nl: open
+ *
+ * To be called whenever kseal_netlink_events() is.
+ *
+ * Return: the oldest, to be freed by the caller, or NULL.
+ */
+struct kseal_message *kseal_netlink_ticket(struct kseal_netlink *nl)
+{
+	struct kseal_message *m = nl->tickets;
+
+	if (m) {
+		nl->tickets = m->next;
+		nl->ticket_count--;
+		if (!nl->tickets)
+			nl->ticket_end = &nl->tickets;
+	}
+	return m;
 }
 
 /**
@@ -425,8 +494,8 @@ int kseal_netlink_accept(struct kseal_netlink *nl, struct kseal_request *req)
 
 	memset(req, 0, sizeof(*req));
 	req->fd = -1;
-	req->uid = -1;
-	req->gid = -1;
+	req->conn.uid = -1;
+	req->conn.gid = -1;
 	nl->request = req;
 	ret = simple_request(nl, KSEAL_CMD_ACCEPT);
 	nl->request = NULL;

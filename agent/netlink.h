@@ -9,8 +9,8 @@
 #include <linux/kseal.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
-#include <sys/types.h>
+
+#include "connection.h"
 
 struct kseal_netlink;
 struct kseal_outcome;
@@ -24,24 +24,30 @@ struct kseal_outcome;
  * struct kseal_request - a connection that needs a handshake: ACCEPT's answer
  * @id: for DONE
  * @fd: the proxy
- * @role: enum kseal_role
- * @profile: that the listener asked for
- * @local: our end
- * @peer: the client
+ * @profile: that its socket asked for
+ * @conn: who, with whom
  * @timeout_ms: until the kernel gives up
- * @uid: owner of the listener, -1 unknown
- * @gid: likewise
  */
 struct kseal_request {
 	uint64_t id;
 	int fd;
-	uint32_t role;
 	char profile[KSEAL_PROFILE_MAX];
-	struct sockaddr_storage local;
-	struct sockaddr_storage peer;
+	struct kseal_connection conn;
 	unsigned int timeout_ms;
-	uid_t uid;
-	gid_t gid;
+};
+
+/**
+ * struct kseal_message - what a peer sent after the handshake: TICKET
+ * @next: that came after it
+ * @id: of the request
+ * @size: of @data
+ * @data: a handshake message with its header
+ */
+struct kseal_message {
+	struct kseal_message *next;
+	uint64_t id;
+	size_t size;
+	unsigned char data[];
 };
 
 int kseal_netlink_open(struct kseal_netlink **result);
@@ -49,6 +55,7 @@ void kseal_netlink_close(struct kseal_netlink *nl);
 int kseal_netlink_fd(const struct kseal_netlink *nl);
 unsigned int kseal_netlink_events(struct kseal_netlink *nl);
 void kseal_netlink_receive(struct kseal_netlink *nl);
+struct kseal_message *kseal_netlink_ticket(struct kseal_netlink *nl);
 const char *kseal_netlink_message(const struct kseal_netlink *nl);
 
 int kseal_netlink_register(struct kseal_netlink *nl);

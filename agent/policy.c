@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Who may be served with a profile's key. Called by worker.c for each connection,
- * with the owner of the listener as the kernel reports it (ACCEPT: UID, GID).
+ * with the owner of its socket as the kernel reports it (ACCEPT: UID, GID).
  */
 #include <grp.h>
 #include <pwd.h>
@@ -13,6 +13,8 @@
 
 static bool may_own(const struct kseal_profile *profile, uid_t uid, gid_t gid)
 {
+	if (profile->anyone)
+		return true;
 	/* -1: an owner that this user namespace has no number for. */
 	if (uid == (uid_t)-1)
 		return false;
@@ -54,9 +56,9 @@ static void name_user(uid_t uid, char *name, size_t size)
 }
 
 /**
- * kseal_policy_check() - may this listener be served with this profile?
+ * kseal_policy_check() - may this socket be served with this profile?
  * @profile: that it asked for
- * @uid: owner of the listener
+ * @uid: owner of the listener or connector
  * @gid: group of the owner
  * @port: local port of the connection, host order
  * @why: on refusal: who was refused, and the line that would allow it
@@ -67,13 +69,15 @@ static void name_user(uid_t uid, char *name, size_t size)
 int kseal_policy_check(const struct kseal_profile *profile, uid_t uid, gid_t gid,
 		       uint16_t port, char *why, size_t size)
 {
+	const char *kind = profile->role == KSEAL_ROLE_CLIENT ? "client section" : "profile";
 	char user[128];
 
 	if (!may_own(profile, uid, gid)) {
 		name_user(uid, user, sizeof(user));
 		snprintf(why, size,
-			 "user %s (uid %u, gid %u) may not use profile \"%s\" on port %u: to allow it, add \"%s\" to users of the profile",
-			 user, (unsigned int)uid, (unsigned int)gid, profile->name, port, user);
+			 "user %s (uid %u, gid %u) may not use %s \"%s\" on port %u: to allow it, add \"%s\" to users of the %s",
+			 user, (unsigned int)uid, (unsigned int)gid, kind, profile->name, port,
+			 user, kind);
 		return -1;
 	}
 	if (!may_use_port(profile, port)) {

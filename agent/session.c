@@ -7,9 +7,9 @@
  * note whether all output has left, and with them GnuTLS does not try the kernel's
  * own "tls" ULP on the descriptor.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,21 +21,31 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "connection.h"
 #include "credentials.h"
+#include "proxy_protocol.h"
 #include "session.h"
+#include "resumption.h"
+#include "verify.h"
 
-#define WITHDRAWN	"withdrawn by the kernel: deadline, or listener closed"
+#define WITHDRAWN	"withdrawn by the kernel: deadline, or socket closed"
 
 /* RFC 8446 section 4.2, section 5.1 */
 #define EXT_MAX_FRAGMENT_LENGTH	1
 #define EXT_RECORD_SIZE_LIMIT	28
 #define RECORD_MAX		16384
 
+#define HANDSHAKE_HEADER	4	/* RFC 8446 section 4: type, length */
+#define TICKETS_A_SESSION	8	/* more than any server should send */
+
 /**
  * struct kseal_session - see the file's head
  * @fd: the proxy; closed with the session
  * @config: held, because @profile and its credentials are part of it
- * @profile: how to serve this client
+ * @profile: how to serve this peer
+ * @conn: who it is by its address
+ * @expected: who it must be by its certificate
+ * @key: of tickets, as client
  * @ops: of the owner
  * @data: for @ops
  * @tls: the GnuTLS session
@@ -43,20 +53,25 @@
  * @deadline: end of the time allowed
  * @started: CLOCK_MONOTONIC microseconds
  * @secrets: TLS 1.3 traffic secrets seen so far
- * @record_size_limit: the client's (RFC 8449); 0 if it has none
+ * @record_size_limit: the peer's (RFC 8449); 0 if it has none
  * @max_fragment: likewise, by the older extension (RFC 6066)
  * @finished: the handshake is complete: no secret may change any more
  * @disturbed: a secret changed after @finished
  * @unsent: the socket did not take everything that GnuTLS wanted to send
  * @muted: receive nothing: only look at what GnuTLS has buffered
  * @io_error: errno of the last failed send or receive
- * @alert: what a refused client certificate is told
+ * @verdict: on the peer's certificate
+ * @tickets: that have come after the handshake
+ * @preamble: of @outcome, NULL if none
  * @outcome: so far
  */
 struct kseal_session {
 	int fd;
 	struct kseal_config *config;
 	const struct kseal_profile *profile;
+	struct kseal_connection conn;
+	struct kseal_expected expected;
+	struct kseal_resumption_key key;
 	const struct kseal_session_ops *ops;
 	void *data;
 	gnutls_session_t tls;
@@ -71,9 +86,22 @@ struct kseal_session {
 	bool unsent;
 	bool muted;
 	int io_error;
-	gnutls_alert_description_t alert;
+	struct kseal_verdict verdict;
+	unsigned int tickets;
+	unsigned char *preamble;
 	struct kseal_outcome outcome;
 };
+
+static bool is_client(const struct kseal_session *s)
+{
+	return s->profile->role == KSEAL_ROLE_CLIENT;
+}
+
+/* How reasons call the other side. */
+static const char *peer_of(const struct kseal_session *s)
+{
+	return is_client(s) ? "server" : "client";
+}
 
 static uint64_t now_usec(void)
 {
@@ -163,58 +191,15 @@ static int keep_secret(gnutls_session_t tls, gnutls_record_encryption_level_t le
 	return 0;
 }
 
-static gnutls_alert_description_t alert_of(unsigned int status)
-{
-	if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
-		return GNUTLS_A_UNKNOWN_CA;
-	if (status & GNUTLS_CERT_REVOKED)
-		return GNUTLS_A_CERTIFICATE_REVOKED;
-	if (status & GNUTLS_CERT_EXPIRED)
-		return GNUTLS_A_CERTIFICATE_EXPIRED;
-	return GNUTLS_A_BAD_CERTIFICATE;
-}
-
 /* Called by GnuTLS in a full handshake, and by check_peer() in a resumed one. */
 static int verify_peer(gnutls_session_t tls)
 {
 	struct kseal_session *s = gnutls_session_get_ptr(tls);
-	gnutls_typed_vdata_st purpose = {
-		.type = GNUTLS_DT_KEY_PURPOSE_OID,
-		.data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT,
-	};
-	unsigned int status, count;
-	gnutls_datum_t text;
-	int ret, len;
+	int ret = kseal_verify(tls, &s->expected, &s->verdict);
 
-	if (!gnutls_certificate_get_peers(tls, &count) || !count) {
-		if (s->profile->client_auth != KSEAL_CLIENT_AUTH_REQUIRE)
-			return 0;
-		set_reason(s, EKEYREJECTED, "the client has no certificate");
-		s->alert = GNUTLS_A_CERTIFICATE_REQUIRED;
-		return GNUTLS_E_NO_CERTIFICATE_FOUND;
-	}
-	ret = gnutls_certificate_verify_peers(tls, &purpose, 1, &status);
-	if (ret < 0) {
-		set_reason(s, EKEYREJECTED, "client certificate: %s", gnutls_strerror(ret));
-		s->alert = GNUTLS_A_BAD_CERTIFICATE;
-		return GNUTLS_E_CERTIFICATE_ERROR;
-	}
-	if (status) {
-		ret = gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509,
-								   &text, 0);
-		if (ret == 0) {
-			/* the text ends in a blank */
-			for (len = text.size; len > 0 && text.data[len - 1] <= ' '; len--)
-				;
-			set_reason(s, EKEYREJECTED, "client certificate: %.*s", len, text.data);
-			gnutls_free(text.data);
-		} else {
-			set_reason(s, EKEYREJECTED, "client certificate: not trusted");
-		}
-		s->alert = alert_of(status);
-		return GNUTLS_E_CERTIFICATE_ERROR;
-	}
-	return 0;
+	if (ret < 0)
+		set_reason(s, EKEYREJECTED, "%s", s->verdict.reason);
+	return ret;
 }
 
 static void finish(struct kseal_session *s)
@@ -227,6 +212,32 @@ static void finish(struct kseal_session *s)
 	s->ops->done(s, s->data, &s->outcome);
 }
 
+/* RFC 8446 section 4.2.7, RFC 7919. */
+static uint16_t named_group(gnutls_group_t group)
+{
+	static const struct {
+		gnutls_group_t group;
+		uint16_t number;
+	} groups[] = {
+		{ GNUTLS_GROUP_X25519, 0x001d },
+		{ GNUTLS_GROUP_SECP256R1, 0x0017 },
+		{ GNUTLS_GROUP_SECP384R1, 0x0018 },
+		{ GNUTLS_GROUP_SECP521R1, 0x0019 },
+		{ GNUTLS_GROUP_X448, 0x001e },
+		{ GNUTLS_GROUP_FFDHE2048, 0x0100 },
+		{ GNUTLS_GROUP_FFDHE3072, 0x0101 },
+		{ GNUTLS_GROUP_FFDHE4096, 0x0102 },
+		{ GNUTLS_GROUP_FFDHE6144, 0x0103 },
+		{ GNUTLS_GROUP_FFDHE8192, 0x0104 },
+	};
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
+		if (groups[i].group == group)
+			return groups[i].number;
+	}
+	return 0;
+}
+
 /* What is known of the handshake so far; a failed one is logged with it as well. */
 static void describe(struct kseal_session *s)
 {
@@ -235,7 +246,8 @@ static void describe(struct kseal_session *s)
 	gnutls_datum_t alpn;
 	unsigned int type;
 
-	if (gnutls_server_name_get(s->tls, o->server_name, &len, &type, 0) < 0)
+	if (!is_client(s) &&
+	    gnutls_server_name_get(s->tls, o->server_name, &len, &type, 0) < 0)
 		o->server_name[0] = '\0';
 	if (gnutls_alpn_get_selected_protocol(s->tls, &alpn) == 0 &&
 	    alpn.size < sizeof(o->alpn)) {
@@ -245,6 +257,7 @@ static void describe(struct kseal_session *s)
 	if (gnutls_cipher_get(s->tls) != GNUTLS_CIPHER_NULL) {
 		o->version = gnutls_protocol_get_name(gnutls_protocol_get_version(s->tls));
 		o->cipher = gnutls_cipher_get_name(gnutls_cipher_get(s->tls));
+		o->group = named_group(gnutls_group_get(s->tls));
 	}
 	o->resumed = gnutls_session_is_resumed(s->tls);
 }
@@ -253,7 +266,7 @@ static void explain_io(struct kseal_session *s)
 {
 	switch (s->io_error) {
 	case 0:
-		set_reason(s, ECONNRESET, "the client left during the handshake");
+		set_reason(s, ECONNRESET, "the %s left during the handshake", peer_of(s));
 		break;
 	case ESHUTDOWN:
 		set_reason(s, ESHUTDOWN, WITHDRAWN);
@@ -263,7 +276,7 @@ static void explain_io(struct kseal_session *s)
 	}
 }
 
-/* gnutls_handshake() failed for good: say so to the client and to the owner. */
+/* gnutls_handshake() failed for good: say so to the peer and to the owner. */
 static void fail_handshake(struct kseal_session *s, int error)
 {
 	const char *name;
@@ -276,15 +289,20 @@ static void fail_handshake(struct kseal_session *s, int error)
 		goto out;
 	case GNUTLS_E_FATAL_ALERT_RECEIVED:
 		name = gnutls_alert_get_name(gnutls_alert_get(s->tls));
-		set_reason(s, ECONNABORTED, "the client refuses: alert \"%s\"",
+		set_reason(s, is_client(s) ? EPROTO : ECONNABORTED,
+			   "the %s refuses: alert \"%s\"", peer_of(s),
 			   name ? name : "unknown");
 		goto out;
 	case GNUTLS_E_NO_CERTIFICATE_FOUND:
 	case GNUTLS_E_CERTIFICATE_REQUIRED:
 		if (!s->outcome.reason[0])
-			set_reason(s, EKEYREJECTED, "the client has no certificate");
+			set_reason(s, EKEYREJECTED, "the %s has no certificate", peer_of(s));
 		break;
 	case GNUTLS_E_CERTIFICATE_ERROR:
+	case GNUTLS_E_KEY_USAGE_VIOLATION:
+		if (!s->outcome.reason[0])
+			set_reason(s, EKEYREJECTED, "%s certificate: %s", peer_of(s),
+				   gnutls_strerror(error));
 		break;
 	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
 	case GNUTLS_E_UNEXPECTED_PACKET_LENGTH:
@@ -298,12 +316,10 @@ static void fail_handshake(struct kseal_session *s, int error)
 	default:
 		set_reason(s, EPROTO, "%s", gnutls_strerror(error));
 	}
-	if (!s->outcome.reason[0])
-		set_reason(s, EKEYREJECTED, "client certificate: %s", gnutls_strerror(error));
 
-	/* The client's own loss if the socket does not take it now. */
-	if (s->alert)
-		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, s->alert);
+	/* The peer's own loss if the socket does not take it now. */
+	if (s->verdict.alert)
+		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, s->verdict.alert);
 	else
 		gnutls_alert_send_appropriate(s->tls, error);
 out:
@@ -321,7 +337,7 @@ static int check_peer(struct kseal_session *s)
 	unsigned int count;
 	int ret;
 
-	if (s->profile->client_auth == KSEAL_CLIENT_AUTH_OFF)
+	if (!is_client(s) && s->profile->client_auth == KSEAL_CLIENT_AUTH_OFF)
 		return 0;
 	ret = verify_peer(s->tls);
 	if (ret < 0)
@@ -331,7 +347,8 @@ static int check_peer(struct kseal_session *s)
 		return 0;
 	ret = kseal_identity_read(&s->outcome.peer, &certs[0]);
 	if (ret < 0)
-		set_reason(s, EKEYREJECTED, "client certificate: %s", gnutls_strerror(ret));
+		set_reason(s, EKEYREJECTED, "%s certificate: %s", peer_of(s),
+			   gnutls_strerror(ret));
 	return ret;
 }
 
@@ -357,7 +374,7 @@ static int check_boundary(struct kseal_session *s)
 	if (ret != GNUTLS_E_AGAIN || s->disturbed || s->unsent)
 		return set_reason(s, EPROTO, "a message came inside the handshake's last record");
 
-	/* Record 0 of TLS 1.2's only key was the client's Finished. */
+	/* Record 0 of TLS 1.2's only key was the peer's Finished. */
 	ret = gnutls_record_get_state(s->tls, 1, NULL, NULL, NULL, number);
 	for (int i = 0; i < 8; i++)
 		next = next << 8 | number[i];
@@ -379,15 +396,35 @@ static int on_extension(void *data, unsigned int type, const unsigned char *valu
 	return 0;
 }
 
-/* GnuTLS keeps to the client's limit itself, but does not tell it. */
-static int on_client_hello(gnutls_session_t tls, unsigned int type, unsigned int when,
-			   unsigned int incoming, const gnutls_datum_t *msg)
+/*
+ * GnuTLS keeps to the peer's limit itself, but does not tell it. A server's is in its
+ * EncryptedExtensions, or in TLS 1.2 in its ServerHello behind version, random, session
+ * ID, cipher suite and compression method (RFC 5246 section 7.4.1.3).
+ */
+static int on_hello(gnutls_session_t tls, unsigned int type, unsigned int when,
+		    unsigned int incoming, const gnutls_datum_t *msg)
 {
-	(void)type;
+	unsigned int flags = type == GNUTLS_HANDSHAKE_CLIENT_HELLO ?
+			     GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO : 0;
+	gnutls_datum_t extensions = *msg;
+	size_t skip = 0;
+
 	(void)when;
-	(void)incoming;
-	return gnutls_ext_raw_parse(gnutls_session_get_ptr(tls), on_extension, msg,
-				    GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO);
+	if (!incoming || (type != GNUTLS_HANDSHAKE_CLIENT_HELLO &&
+			  type != GNUTLS_HANDSHAKE_SERVER_HELLO &&
+			  type != GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS))
+		return 0;
+	if (type == GNUTLS_HANDSHAKE_SERVER_HELLO) {
+		skip = 2 + 32 + 1;
+		if (msg->size >= skip)
+			skip += msg->data[skip - 1] + 2 + 1;
+	}
+	if (msg->size <= skip)
+		return 0;
+	extensions.data += skip;
+	extensions.size -= skip;
+	return gnutls_ext_raw_parse(gnutls_session_get_ptr(tls), on_extension, &extensions,
+				    flags);
 }
 
 /*
@@ -425,6 +462,32 @@ static int seal(struct kseal_session *s)
 	return 0;
 }
 
+static int make_preamble(struct kseal_session *s)
+{
+	struct kseal_outcome *o = &s->outcome;
+
+	if (!s->profile->proxy_header)
+		return 0;
+	s->preamble = malloc(KSEAL_PREAMBLE_MAX);
+	if (s->preamble)
+		o->preamble_size = kseal_proxy_header(s->preamble, KSEAL_PREAMBLE_MAX, s->tls,
+						      &s->conn, o);
+	if (!o->preamble_size)
+		return set_reason(s, ENOMEM, "no header of the PROXY protocol: %s",
+				  s->preamble ? "too long" : strerror(ENOMEM));
+	o->preamble = s->preamble;
+	return 0;
+}
+
+/* TLS 1.2 says during the handshake what to resume from; TLS 1.3 does so later. */
+static void keep_session(struct kseal_session *s)
+{
+	gnutls_datum_t data = { NULL, 0 };
+
+	if (s->profile->resumption && gnutls_session_get_data2(s->tls, &data) == 0)
+		kseal_resumption_put(s->profile->resumption, &s->key, &data);
+}
+
 static void complete(struct kseal_session *s)
 {
 	int ret;
@@ -436,11 +499,15 @@ static void complete(struct kseal_session *s)
 		return;
 	}
 	describe(s);
+	s->outcome.tolerate_truncation = s->profile->tolerate_truncation;
 	/* Once the kernel may hold the keys, GnuTLS must not use them any more. */
 	if (check_boundary(s) < 0)
 		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE);
-	else
-		seal(s);
+	else if (make_preamble(s) < 0)
+		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
+	else if (seal(s) == 0 && is_client(s) &&
+		 gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_2)
+		keep_session(s);
 	finish(s);
 }
 
@@ -450,6 +517,10 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *data)
 	int ret;
 
 	(void)fd;
+	if (s->outcome.status) {
+		finish(s);
+		return 0;
+	}
 	do {
 		ret = gnutls_handshake(s->tls);
 	} while (ret < 0 && ret != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(ret));
@@ -488,35 +559,87 @@ static int keep_no_log(gnutls_session_t tls, const char *label, const gnutls_dat
 	return 0;
 }
 
+/*
+ * Whom a client wants to reach: the profile's word, else the connector's, else whoever
+ * has the address. Only a host name is sent (RFC 6066 section 3).
+ */
+static int set_up_client(struct kseal_session *s)
+{
+	gnutls_datum_t data = { NULL, 0 };
+	const char *name = s->profile->server_name;
+	struct kseal_expected *e = &s->expected;
+	int ret = 0;
+
+	if (!name)
+		name = s->conn.server_name;
+	if (*name) {
+		ret = kseal_expect_server(e, name);
+		snprintf(s->outcome.server_name, sizeof(s->outcome.server_name), "%s", name);
+	} else {
+		e->ip_size = kseal_address_bytes(&s->conn.peer, e->ip);
+		inet_ntop(e->ip_size == 4 ? AF_INET : AF_INET6, e->ip, e->name,
+			  sizeof(e->name));
+	}
+	e->required = true;
+	if (ret < 0 || (!e->host && !e->ip_size)) {
+		set_reason(s, EKEYREJECTED, "no certificate can be valid for this server name");
+		return 0;
+	}
+	ret = e->host ? gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, e->name,
+					       strlen(e->name)) : 0;
+	if (ret < 0)
+		return ret;
+
+	memcpy(s->key.server, e->name, sizeof(s->key.server));
+	s->key.port = kseal_address_port(&s->conn.peer);
+	s->key.uid = s->conn.uid;
+	if (s->profile->resumption &&
+	    kseal_resumption_take(s->profile->resumption, &s->key, &data) == 0) {
+		/* What it refuses, for its age say, is lost: a full handshake follows. */
+		gnutls_session_set_data(s->tls, data.data, data.size);
+		kseal_resumption_wipe(&data);
+	}
+	return 0;
+}
+
+static void set_hooks(struct kseal_session *s)
+{
+	gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
+					   on_hello);
+	gnutls_handshake_set_secret_function(s->tls, keep_secret);
+	gnutls_session_set_keylog_function(s->tls, keep_no_log);
+	gnutls_transport_set_ptr(s->tls, s);
+	gnutls_transport_set_pull_function(s->tls, pull);
+	gnutls_transport_set_vec_push_function(s->tls, push);
+}
+
 static int set_up_tls(struct kseal_session *s)
 {
 	int ret;
 
-	ret = gnutls_init(&s->tls, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	ret = gnutls_init(&s->tls, (is_client(s) ? GNUTLS_CLIENT : GNUTLS_SERVER) |
+				   GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
 	if (ret < 0)
 		return ret;
 	gnutls_session_set_ptr(s->tls, s);
 	ret = kseal_credentials_apply(s->profile->credentials, s->profile, s->tls);
 	if (ret < 0)
 		return ret;
-	if (s->profile->client_auth != KSEAL_CLIENT_AUTH_OFF)
+	set_hooks(s);
+	s->expected.role = s->profile->role;
+	s->expected.required = s->profile->client_auth == KSEAL_CLIENT_AUTH_REQUIRE;
+	if (is_client(s) || s->profile->client_auth != KSEAL_CLIENT_AUTH_OFF)
 		gnutls_session_set_verify_function(s->tls, verify_peer);
-	gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_CLIENT_HELLO,
-					   GNUTLS_HOOK_PRE, on_client_hello);
-	gnutls_handshake_set_secret_function(s->tls, keep_secret);
-	gnutls_session_set_keylog_function(s->tls, keep_no_log);
-	gnutls_transport_set_ptr(s->tls, s);
-	gnutls_transport_set_pull_function(s->tls, pull);
-	gnutls_transport_set_vec_push_function(s->tls, push);
-	return 0;
+	return is_client(s) ? set_up_client(s) : 0;
 }
 
 /**
- * kseal_session_start() - begin a handshake as server
+ * kseal_session_start() - begin a handshake
  * @event: loop of the calling thread
  * @fd: connected stream; the session owns it from here on, even on failure
  * @config: a reference is taken
- * @profile: of @config
+ * @profile: of @config; its role is the session's
+ * @conn: addresses, and whom a client wants to reach; copied
  * @timeout_ms: until the deadline
  * @ops: of the owner
  * @data: handed to @ops->done
@@ -526,10 +649,12 @@ static int set_up_tls(struct kseal_session *s)
 struct kseal_session *kseal_session_start(sd_event *event, int fd,
 					  struct kseal_config *config,
 					  const struct kseal_profile *profile,
+					  const struct kseal_connection *conn,
 					  unsigned int timeout_ms,
 					  const struct kseal_session_ops *ops, void *data)
 {
 	struct kseal_session *s = calloc(1, sizeof(*s));
+	uint32_t wait_for;
 
 	if (!s) {
 		close(fd);
@@ -538,17 +663,73 @@ struct kseal_session *kseal_session_start(sd_event *event, int fd,
 	s->fd = fd;
 	s->config = kseal_config_get(config);
 	s->profile = profile;
+	s->conn = *conn;
 	s->ops = ops;
 	s->data = data;
 	s->started = now_usec();
+	/* The client speaks first. */
+	wait_for = is_client(s) ? EPOLLOUT : EPOLLIN;
 	if (set_up_tls(s) < 0 ||
-	    sd_event_add_io(event, &s->io, fd, EPOLLIN, on_io, s) < 0 ||
+	    sd_event_add_io(event, &s->io, fd, wait_for, on_io, s) < 0 ||
 	    sd_event_add_time_relative(event, &s->deadline, CLOCK_MONOTONIC,
 				       timeout_ms * 1000ULL, 10000, on_deadline, s) < 0) {
 		kseal_session_free(s);
 		return NULL;
 	}
 	return s;
+}
+
+/* Messages of ours that GnuTLS would send: there are none, the kernel has the keys. */
+static int send_nothing(gnutls_session_t tls, gnutls_record_encryption_level_t level,
+			gnutls_handshake_description_t type, const void *data, size_t size)
+{
+	(void)tls;
+	(void)level;
+	(void)type;
+	(void)data;
+	(void)size;
+	return GNUTLS_E_INTERNAL_ERROR;
+}
+
+/**
+ * kseal_session_linger() - a sealed session may still be told what to resume from
+ * @s: a client's, done, status 0; its descriptor is closed and what it does not need is forgotten
+ *
+ * Return: whether it is worth keeping, for kseal_session_ticket().
+ */
+bool kseal_session_linger(struct kseal_session *s)
+{
+	close(s->fd);
+	s->fd = -1;
+	kseal_secrets_wipe(&s->secrets);
+	s->muted = true;
+	gnutls_handshake_set_read_function(s->tls, send_nothing);
+	return s->profile->resumption && gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3;
+}
+
+/**
+ * kseal_session_ticket() - a NewSessionTicket has come
+ * @s: lingers
+ * @message: with its header
+ * @size: of @message
+ *
+ * Return: whether it is worth keeping further.
+ */
+bool kseal_session_ticket(struct kseal_session *s, const unsigned char *message, size_t size)
+{
+	gnutls_datum_t data = { NULL, 0 };
+
+	/* Whole, or GnuTLS would wait for the rest. */
+	if (size < HANDSHAKE_HEADER || message[0] != GNUTLS_HANDSHAKE_NEW_SESSION_TICKET ||
+	    ((size_t)message[1] << 16 | message[2] << 8 | message[3]) != size - HANDSHAKE_HEADER)
+		return false;
+	if (gnutls_handshake_write(s->tls, GNUTLS_ENCRYPTION_LEVEL_APPLICATION, message,
+				   size) < 0 ||
+	    !(gnutls_session_get_flags(s->tls) & GNUTLS_SFLAGS_SESSION_TICKET) ||
+	    gnutls_session_get_data2(s->tls, &data) < 0)
+		return false;
+	kseal_resumption_put(s->profile->resumption, &s->key, &data);
+	return ++s->tickets < TICKETS_A_SESSION;
 }
 
 /**
@@ -564,7 +745,9 @@ void kseal_session_free(struct kseal_session *s)
 	kseal_secrets_wipe(&s->secrets);
 	if (s->tls)
 		gnutls_deinit(s->tls);
-	close(s->fd);
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->preamble);
 	kseal_config_put(s->config);
 	explicit_bzero(s, sizeof(*s));
 	free(s);

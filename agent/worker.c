@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A worker: takes connections that wait (ACCEPT until EAGAIN), checks whether
- * their listener may use the profile, runs their handshakes, reports each (DONE)
- * and logs a line. All of a worker's state belongs to its thread, but for what
- * struct kseal_worker says is shared.
+ * their owner may use the profile, runs their handshakes, reports each (DONE) and
+ * logs a line. Sessions of connectors linger for tickets. All of a worker's state
+ * belongs to its thread, but for what struct kseal_worker says is shared.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -20,10 +18,11 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "credentials.h"
+#include "connection.h"
 #include "log.h"
 #include "netlink.h"
 #include "policy.h"
+#include "priority.h"
 #include "session.h"
 #include "worker.h"
 
@@ -31,7 +30,10 @@
 #define RETRY_USEC	100000ULL		/* out of descriptors or memory */
 #define ACCURACY_USEC	10000ULL
 #define COMPLAIN_USEC	10000000ULL		/* at most so often */
-#define ADDRESS_MAX	64
+
+/* Servers send what to resume from at once; we read it when the application does. */
+#define LINGER_USEC	60000000ULL
+#define LINGER_MAX	256			/* sessions of a worker */
 
 /**
  * struct kseal_worker - see the file's head
@@ -49,6 +51,10 @@
  * @retry: timer
  * @heartbeat: timer
  * @jobs: handshakes in flight
+ * @lingering: client sessions that may still get tickets, the oldest first
+ * @linger_end: where the next one goes
+ * @linger_count: of @lingering
+ * @linger_timer: until the oldest has lingered long enough
  */
 struct kseal_worker {
 	struct kseal_shared *shared;
@@ -65,6 +71,24 @@ struct kseal_worker {
 	sd_event_source *retry;
 	sd_event_source *heartbeat;
 	struct job *jobs;
+	struct lingerer *lingering;
+	struct lingerer **linger_end;
+	unsigned int linger_count;
+	sd_event_source *linger_timer;
+};
+
+/**
+ * struct lingerer - a session that is sealed, but may still get tickets
+ * @next: that came after it
+ * @id: as the kernel told it
+ * @session: lingers
+ * @until: CLOCK_MONOTONIC microseconds
+ */
+struct lingerer {
+	struct lingerer *next;
+	uint64_t id;
+	struct kseal_session *session;
+	uint64_t until;
 };
 
 /**
@@ -106,43 +130,18 @@ static void free_job(struct job *job)
 	free(job);
 }
 
-static const char *format_address(const struct sockaddr_storage *ss, char *to, size_t size)
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)ss;
-	char host[INET6_ADDRSTRLEN];
-
-	if (ss->ss_family == AF_INET &&
-	    inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host)))
-		snprintf(to, size, "%s:%u", host, ntohs(in->sin_port));
-	else if (ss->ss_family == AF_INET6 &&
-		 inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host)))
-		snprintf(to, size, "[%s]:%u", host, ntohs(in6->sin6_port));
-	else
-		snprintf(to, size, "unknown");
-	return to;
-}
-
-static uint16_t port_of(const struct sockaddr_storage *ss)
-{
-	if (ss->ss_family == AF_INET)
-		return ntohs(((const struct sockaddr_in *)ss)->sin_port);
-	if (ss->ss_family == AF_INET6)
-		return ntohs(((const struct sockaddr_in6 *)ss)->sin6_port);
-	return 0;
-}
-
 /* One line per handshake; what the peer chose is escaped. */
 static void log_outcome(const struct kseal_request *req, const struct kseal_outcome *o)
 {
-	char peer[ADDRESS_MAX], local[ADDRESS_MAX], ms[16];
-	char sni[KSEAL_NAME_MAX * 4], alpn[KSEAL_ALPN_MAX], client[KSEAL_IDENTITY_MAX];
+	bool client = req->conn.role == KSEAL_ROLE_CLIENT;
+	char peer[KSEAL_ADDRESS_MAX], local[KSEAL_ADDRESS_MAX], ms[16];
+	char sni[KSEAL_NAME_MAX * 4], alpn[KSEAL_ALPN_MAX], certificate[KSEAL_IDENTITY_MAX];
 	char subject[KSEAL_IDENTITY_MAX + 16] = "";
 	const char *outcome = o->status ? "failed" : "sealed";
 	enum kseal_log_level level = KSEAL_LOG_INFO;
 	const struct kseal_log_field fields[] = {
-		{ "PEER", format_address(&req->peer, peer, sizeof(peer)) },
-		{ "LOCAL", format_address(&req->local, local, sizeof(local)) },
+		{ "PEER", kseal_address_format(&req->conn.peer, peer, sizeof(peer)) },
+		{ "LOCAL", kseal_address_format(&req->conn.local, local, sizeof(local)) },
 		{ "PROFILE", req->profile },
 		{ "SNI", o->server_name[0] ?
 			 kseal_log_escape(sni, sizeof(sni), o->server_name) : "-" },
@@ -150,27 +149,28 @@ static void log_outcome(const struct kseal_request *req, const struct kseal_outc
 		{ "CIPHER", o->cipher ? o->cipher : "-" },
 		{ "ALPN", o->alpn[0] ? kseal_log_escape(alpn, sizeof(alpn), o->alpn) : "-" },
 		{ "RESUMED", o->resumed ? "yes" : "no" },
-		{ "CLIENT", o->peer.present ?
-			    kseal_log_escape(client, sizeof(client), o->peer.subject) : NULL },
+		{ client ? "SERVER" : "CLIENT", o->peer.present ?
+		  kseal_log_escape(certificate, sizeof(certificate), o->peer.subject) : NULL },
 		{ "MS", ms },
 		{ "OUTCOME", o->status == EACCES ? "refused" : outcome },
 		{ "REASON", o->status ? o->reason : NULL },
+		{ "ROLE", client ? "client" : "server" },
 	};
 
 	snprintf(ms, sizeof(ms), "%u", o->milliseconds);
 	if (o->peer.present)
-		snprintf(subject, sizeof(subject), " client=\"%s\"", client);
+		snprintf(subject, sizeof(subject), " %s=\"%s\"", client ? "server" : "client",
+			 certificate);
 	if (o->status == EACCES)
 		level = KSEAL_LOG_WARNING;
 
 	kseal_log_fields(level, fields, sizeof(fields) / sizeof(*fields),
-			 "handshake peer=%s local=%s profile=%s sni=%s version=%s cipher=%s alpn=%s resumed=%s%s ms=%s outcome=%s%s%s",
-			 peer, local, req->profile, fields[3].value, fields[4].value,
-			 fields[5].value, fields[6].value, fields[7].value, subject, ms,
-			 fields[10].value, o->status ? ": " : "", o->status ? o->reason : "");
+			 "handshake%s peer=%s local=%s profile=%s sni=%s version=%s cipher=%s alpn=%s resumed=%s%s ms=%s outcome=%s%s%s",
+			 client ? " role=client" : "", peer, local, req->profile,
+			 fields[3].value, fields[4].value, fields[5].value, fields[6].value,
+			 fields[7].value, subject, ms, fields[10].value,
+			 o->status ? ": " : "", o->status ? o->reason : "");
 }
-
-static void take_events(struct kseal_worker *w);
 
 /* Report and log; the connection is over for this process in any case. */
 static void conclude(struct kseal_worker *w, const struct kseal_request *req,
@@ -194,7 +194,70 @@ static void conclude(struct kseal_worker *w, const struct kseal_request *req,
 			  (unsigned long long)req->id, strerror(-ret));
 	}
 	log_outcome(req, o);
-	take_events(w);
+}
+
+static void free_lingerer(struct kseal_worker *w, struct lingerer **at)
+{
+	struct lingerer *l = *at;
+
+	*at = l->next;
+	if (!l->next)
+		w->linger_end = at;
+	w->linger_count--;
+	kseal_session_free(l->session);
+	free(l);
+}
+
+/* Takes the session over if that is of use. */
+static void linger(struct kseal_worker *w, struct job *job)
+{
+	struct lingerer *l;
+	uint64_t now;
+
+	if (!kseal_session_linger(job->session))
+		return;
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return;
+	if (w->linger_count >= LINGER_MAX)
+		free_lingerer(w, &w->lingering);
+	sd_event_now(w->event, CLOCK_MONOTONIC, &now);
+	l->id = job->request.id;
+	l->session = job->session;
+	l->until = now + LINGER_USEC;
+	job->session = NULL;
+	if (!w->lingering) {
+		sd_event_source_set_time(w->linger_timer, l->until);
+		sd_event_source_set_enabled(w->linger_timer, SD_EVENT_ONESHOT);
+	}
+	*w->linger_end = l;
+	w->linger_end = &l->next;
+	w->linger_count++;
+}
+
+static int on_linger_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct kseal_worker *w = data;
+
+	(void)usec;
+	sd_event_now(w->event, CLOCK_MONOTONIC, &usec);
+	while (w->lingering && w->lingering->until <= usec)
+		free_lingerer(w, &w->lingering);
+	if (!w->lingering)
+		return 0;
+	sd_event_source_set_time(source, w->lingering->until);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void take_ticket(struct kseal_worker *w, const struct kseal_message *m)
+{
+	for (struct lingerer **at = &w->lingering; *at; at = &(*at)->next) {
+		if ((*at)->id != m->id)
+			continue;
+		if (!kseal_session_ticket((*at)->session, m->data, m->size))
+			free_lingerer(w, at);
+		return;
+	}
 }
 
 static void resume_accepting(struct kseal_worker *w)
@@ -204,6 +267,8 @@ static void resume_accepting(struct kseal_worker *w)
 	sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
 }
 
+static void take_events(struct kseal_worker *w);
+
 static void on_done(struct kseal_session *session, void *data,
 		    struct kseal_outcome *outcome)
 {
@@ -212,7 +277,11 @@ static void on_done(struct kseal_session *session, void *data,
 
 	(void)session;
 	conclude(w, &job->request, outcome);
+	/* Before any event is taken: its first ticket may be among them. */
+	if (!outcome->status && job->request.conn.role == KSEAL_ROLE_CLIENT)
+		linger(w, job);
 	free_job(job);
+	take_events(w);
 
 	/* A descriptor is free again. */
 	if (w->paused)
@@ -225,8 +294,8 @@ static const struct kseal_session_ops session_ops = {
 };
 
 /*
- * The client is told that it is the server's fault: an alert internal_error (RFC
- * 8446 section 6.2), in the clear, as no keys exist yet.
+ * A client is told that it is the server's fault: an alert internal_error (RFC 8446
+ * section 6.2), in the clear, as no keys exist yet. A server has not heard of us.
  */
 static void refuse(struct kseal_worker *w, const struct kseal_request *req, int status,
 		   const char *why)
@@ -234,7 +303,8 @@ static void refuse(struct kseal_worker *w, const struct kseal_request *req, int 
 	static const unsigned char alert[] = { 21, 3, 3, 0, 2, 2, 80 };
 	struct kseal_outcome *o = calloc(1, sizeof(*o));
 
-	if (send(req->fd, alert, sizeof(alert), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	if (req->conn.role == KSEAL_ROLE_SERVER &&
+	    send(req->fd, alert, sizeof(alert), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		kseal_log(KSEAL_LOG_DEBUG, "alert not sent: %s", strerror(errno));
 
 	/* Closing the proxy before DONE aborts the connection as well. */
@@ -242,6 +312,7 @@ static void refuse(struct kseal_worker *w, const struct kseal_request *req, int 
 		o->status = status;
 		snprintf(o->reason, sizeof(o->reason), "%s", why);
 		conclude(w, req, o);
+		take_events(w);
 	}
 	free(o);
 	close(req->fd);
@@ -250,25 +321,31 @@ static void refuse(struct kseal_worker *w, const struct kseal_request *req, int 
 static void begin(struct kseal_worker *w, struct kseal_config *config,
 		  const struct kseal_request *req)
 {
+	const struct kseal_connection *conn = &req->conn;
 	const struct kseal_profile *profile;
 	unsigned int timeout;
 	struct job *job;
 	char why[512];
 
-	if (req->role != KSEAL_ROLE_SERVER) {
+	if (conn->role != KSEAL_ROLE_SERVER && conn->role != KSEAL_ROLE_CLIENT) {
 		refuse(w, req, EOPNOTSUPP, "the kernel asks for a role that this agent does not know");
 		return;
 	}
-	profile = kseal_config_profile(config, req->profile);
+	profile = kseal_config_profile(config, conn->role, req->profile);
 	if (!profile) {
-		snprintf(why, sizeof(why),
-			 "there is no profile \"%s\": add it to the configuration, or give the listener another",
-			 req->profile);
-		refuse(w, req, EACCES, why);
+		if (conn->role == KSEAL_ROLE_CLIENT)
+			snprintf(why, sizeof(why),
+				 "there is no client section \"%s\": add it to the configuration, or give the connector another",
+				 req->profile);
+		else
+			snprintf(why, sizeof(why),
+				 "there is no profile \"%s\": add it to the configuration, or give the listener another",
+				 req->profile);
+		refuse(w, req, conn->role == KSEAL_ROLE_CLIENT ? ENOKEY : EACCES, why);
 		return;
 	}
-	if (kseal_policy_check(profile, req->uid, req->gid, port_of(&req->local), why,
-			       sizeof(why)) < 0) {
+	if (kseal_policy_check(profile, conn->uid, conn->gid, kseal_address_port(&conn->local),
+			       why, sizeof(why)) < 0) {
 		refuse(w, req, EACCES, why);
 		return;
 	}
@@ -281,7 +358,7 @@ static void begin(struct kseal_worker *w, struct kseal_config *config,
 	job->request = *req;
 	add_job(w, job);
 	timeout = profile->timeout_ms < req->timeout_ms ? profile->timeout_ms : req->timeout_ms;
-	job->session = kseal_session_start(w->event, req->fd, config, profile, timeout,
+	job->session = kseal_session_start(w->event, req->fd, config, profile, conn, timeout,
 					   &session_ops, job);
 	if (!job->session) {
 		/* The descriptor is closed, so the connection is aborted. */
@@ -343,7 +420,7 @@ int kseal_worker_register(struct kseal_netlink *nl)
 	if (ret < 0)
 		return ret;
 	ciphers = kseal_netlink_ciphers(nl, &count);
-	kseal_credentials_offer(ciphers, count);
+	kseal_priority_offer(ciphers, count);
 	return 0;
 }
 
@@ -414,7 +491,12 @@ static void register_again(struct kseal_worker *w)
 static void take_events(struct kseal_worker *w)
 {
 	unsigned int events = kseal_netlink_events(w->nl);
+	struct kseal_message *m;
 
+	while ((m = kseal_netlink_ticket(w->nl))) {
+		take_ticket(w, m);
+		free(m);
+	}
 	if (events & KSEAL_EVENT_GONE && w->index == 0)
 		kseal_log(KSEAL_LOG_WARNING, "kseal.ko was unloaded: waiting for its return");
 	if (events & KSEAL_EVENT_BACK) {
@@ -484,6 +566,11 @@ static int set_up_loop(struct kseal_worker *w)
 	if (ret < 0)
 		return ret;
 	sd_event_source_set_enabled(w->retry, SD_EVENT_OFF);
+	ret = sd_event_add_time_relative(w->event, &w->linger_timer, CLOCK_MONOTONIC, 0,
+					 ACCURACY_USEC, on_linger_timer, w);
+	if (ret < 0)
+		return ret;
+	sd_event_source_set_enabled(w->linger_timer, SD_EVENT_OFF);
 	if (!w->heartbeat_usec)
 		return 0;
 	ret = sd_event_add_time_relative(w->event, &w->heartbeat, CLOCK_MONOTONIC, 0, 0,
@@ -516,6 +603,9 @@ static void free_worker(struct kseal_worker *w)
 	kseal_netlink_close(w->nl);
 	while (w->jobs)
 		free_job(w->jobs);
+	while (w->lingering)
+		free_lingerer(w, &w->lingering);
+	sd_event_source_disable_unref(w->linger_timer);
 	sd_event_source_disable_unref(w->heartbeat);
 	sd_event_source_disable_unref(w->retry);
 	sd_event_source_disable_unref(w->accepting);
@@ -548,6 +638,7 @@ struct kseal_worker *kseal_worker_start(struct kseal_shared *shared,
 	w->nl = nl;
 	w->index = index;
 	w->heartbeat_usec = heartbeat_usec;
+	w->linger_end = &w->lingering;
 	w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->stop_fd < 0 || set_up_loop(w) < 0 ||
 	    pthread_create(&w->thread, NULL, run, w) != 0) {

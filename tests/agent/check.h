@@ -28,5 +28,8 @@ void test_peers(void);
 void test_ends(void);
 void test_resumption_tickets(void);
 void test_parts(void);
+void test_clients(void);
+void test_client_tickets(void);
+void test_preambles(void);
 
 #endif /* KSEAL_TEST_CHECK_H */

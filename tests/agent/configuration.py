@@ -94,6 +94,30 @@ profile "web" {{
 }}
 profile internal.test_1-2 {{ {C} {K} versions = {{ "1.3" }} }}
 ''')
+good("every option of a client", f'''
+client "upstream" {{
+	ca = "{certs}/ca.pem"
+	crl = "{certs}/revoked.crl"
+	certificate = "{certs}/client.pem"
+	key = "{certs}/client.key"
+	server-name = "example.test"
+	users = {{ "root" }}
+	groups = {{ 33 }}
+	timeout = 5
+	alpn = {{ "http/1.1" }}
+	versions = {{ "1.3" }}
+	truncation = "tolerate"
+	tickets = "off"
+}}
+client "address" {{ server-name = "2001:db8::1" }}
+''')
+good("a client section and a profile may share a name",
+     in_profile() + 'client "web" { }\n')
+good("a profile's truncation and proxy-protocol",
+     in_profile('truncation = "strict"', 'proxy-protocol = "v2"'))
+good("a profile's revocation list",
+     in_profile('client-auth = "request"', f'client-ca = "{certs}/ca.pem"',
+                f'crl = "{certs}/revoked.crl"'))
 good("RSA", files("rsa.pem", "rsa.key"))
 good("a certificate that expires soon is a warning", files("soon.pem", "soon.key"),
      r"soon\.pem: certificate 1 expires on .* renew it")
@@ -108,7 +132,7 @@ bad("lines are counted behind comments",
 bad("an option that is set twice", in_profile('timeout = 1', 'timeout = 2'), 5,
     r"timeout is set a second time \(first on line 4\): remove one")
 bad("duplicate profile", in_profile() + in_profile(), 6,
-    "duplicate title 'web': every profile needs a name of its own")
+    "duplicate title 'web': every section needs a name of its own")
 bad("a section that is not closed", GOOD, 1, 'never closed: add a "}"')
 bad("a quote that is not closed", 'log-level = "info\n' + in_profile().replace('"', "'"), 1,
     "quote is never closed")
@@ -179,6 +203,43 @@ bad("client-ca: no such file", files("chain.pem", "server.key", 'client-auth = "
                                      'client-ca = "/nonexistent/ca.pem"'), 5, "No such file")
 bad("client-ca: not of a CA", files("chain.pem", "server.key", 'client-auth = "require"',
                                     f'client-ca = "{certs}/client.pem"'), 5, "not of a CA")
+
+bad("truncation", in_profile('truncation = "maybe"'), 4, '"maybe": write "strict" or "tolerate"')
+bad("proxy-protocol", in_profile('proxy-protocol = "v1"'), 4, '"v1": write "v2"')
+bad("crl without client certificates", in_profile(f'crl = "{certs}/revoked.crl"'), 4,
+    "crl does nothing while clients show no certificate")
+bad("crl: not one", in_profile('client-auth = "request"', f'client-ca = "{certs}/ca.pem"',
+                               f'crl = "{certs}/ca.pem"'), 6, "holds no revocation list: name a PEM")
+bad("crl: expired", in_profile('client-auth = "request"', f'client-ca = "{certs}/ca.pem"',
+                               f'crl = "{certs}/expired.crl"'), 6,
+    r"expired.crl: list 1 expired on .* UTC: fetch the CA's newest")
+
+
+def in_client(*lines):
+    """Behind a profile: line 7 is the first of LINES."""
+    return in_profile() + 'client "up" {\n' + "\n".join(lines) + "\n}\n"
+
+
+bad("client: a profile's option", in_client("ports = { 443 }"), 7, "no such option 'ports'")
+bad("profile: a client's option", in_profile('server-name = "a"'), 4, "no such option 'server-name'")
+bad("client: set twice", in_client("timeout = 1", "timeout = 2"), 8,
+    r"timeout is set a second time \(first on line 7\): remove one")
+bad("client: bad name", in_client().replace('"up"', '"u p"'), 6, 'section name "u p": use letters')
+bad("client: server-name", in_client('server-name = "*.example.test"'), 7,
+    "write a host name in ASCII, or an IP address")
+bad("client: certificate without key", in_client(f'certificate = "{certs}/client.pem"'), 7,
+    "without its key: add key")
+bad("client: key without certificate", in_client(f'key = "{certs}/client.key"'), 7,
+    "without its certificate: add certificate")
+bad("client: certificate of a server", in_client(f'certificate = "{certs}/expired.pem"',
+                                                 f'key = "{certs}/expired.key"'), 7, "expired on")
+bad("client: certificate for servers", in_client(f'certificate = "{certs}/server.pem"',
+                                                 f'key = "{certs}/server.key"'), 7,
+    "lacks clientAuth: issue one for a TLS client")
+bad("client: ca that is none", in_client(f'ca = "{certs}/server.pem"'), 7, "not of a CA")
+bad("client: no such ca", in_client('ca = "/nonexistent.pem"'), 7, "No such file")
+bad("client: behind another section, lines are its own",
+    'client "a" { }\nclient "b" {\ntimeout = 5\n}\nprofile "c" {\ntimeout = 0\n}\n', 6, "timeout is 0")
 
 os.unlink(path)
 bad("no file", None, 0, "cannot be read: No such file or directory")

@@ -59,6 +59,9 @@ int main(int argc, char **argv)
 	test_resumption_tickets();
 	test_ends();
 	test_parts();
+	test_clients();
+	test_client_tickets();
+	test_preambles();
 	printf("1..%d\n", tests);
 	kseal_config_put(test_config);
 	return failures ? 1 : 0;

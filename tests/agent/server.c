@@ -35,17 +35,26 @@ static void on_done(struct kseal_session *session, void *data, struct kseal_outc
 
 	CHECK(!s->done, "done called twice");
 	s->outcome = *outcome;
+	if (outcome->preamble_size)
+		memcpy(s->preamble, outcome->preamble, outcome->preamble_size);
 	s->done = true;
-	kseal_session_free(session);
+	s->session = NULL;
+	if (s->role == KSEAL_ROLE_CLIENT && !outcome->status && kseal_session_linger(session))
+		s->session = session;
+	else
+		kseal_session_free(session);
 }
 
 static const struct kseal_session_ops ops = { .install = capture, .done = on_done };
 
 void server_begin(struct server *s)
 {
-	const struct kseal_profile *profile = kseal_config_profile(test_config, s->profile);
+	const struct kseal_profile *profile;
 	int err = socketpair(AF_UNIX, SOCK_STREAM, 0, s->fds);
 
+	if (!s->role)
+		s->role = KSEAL_ROLE_SERVER;
+	profile = kseal_config_profile(test_config, s->role, s->profile);
 	CHECK(err == 0 && profile, "%s", s->profile);
 	if (!profile)
 		exit(1);
@@ -53,7 +62,7 @@ void server_begin(struct server *s)
 	if (!s->event)
 		sd_event_new(&s->event);
 	captures = 0;
-	s->session = kseal_session_start(s->event, s->fds[0], test_config, profile,
+	s->session = kseal_session_start(s->event, s->fds[0], test_config, profile, &s->conn,
 					 s->timeout_ms ? s->timeout_ms : TIMEOUT_MS, &ops, s);
 	CHECK(s->session);
 }

@@ -9,30 +9,37 @@
 #include <systemd/sd-event.h>
 
 #include "../../agent/config.h"
+#include "../../agent/connection.h"
 #include "../../agent/session.h"
 #include "client.h"
 
 #define TIMEOUT_MS	5000
 
 /**
- * struct server - one session
+ * struct server - one session of the agent's; in spite of the name it may be a client's
+ * @role: 0 for KSEAL_ROLE_SERVER
  * @profile: of sessions.conf
+ * @conn: addresses and names
  * @timeout_ms: 0 for TIMEOUT_MS
  * @event: its loop
  * @fds: the connection: the session's end, the client's end
  * @keep_fd: a copy of the session's end, which the session closes
- * @session: until it is done
+ * @session: until it is done, a client's as long as it lingers
  * @outcome: how it ended
+ * @preamble: of @outcome, copied
  * @done: it has ended
  */
 struct server {
+	enum kseal_role role;
 	const char *profile;
+	struct kseal_connection conn;
 	unsigned int timeout_ms;
 	sd_event *event;
 	int fds[2];
 	int keep_fd;
 	struct kseal_session *session;
 	struct kseal_outcome outcome;
+	unsigned char preamble[KSEAL_PREAMBLE_MAX];
 	bool done;
 };
 

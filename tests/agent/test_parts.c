@@ -85,7 +85,7 @@ static void test_policy(void)
 	uint16_t ports[] = { 443, 8443 };
 	uid_t users[] = { 33 };
 	gid_t groups[] = { 50 };
-	struct kseal_profile p = { .name = (char *)"web" };
+	struct kseal_profile p = { .role = KSEAL_ROLE_SERVER, .name = (char *)"web" };
 	char why[512];
 
 	CHECK(kseal_policy_check(&p, 0, 0, 443, why, sizeof(why)) == 0);

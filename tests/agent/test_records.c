@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../agent/credentials.h"
+#include "../../agent/priority.h"
 #include "check.h"
 #include "records.h"
 #include "server.h"
@@ -205,16 +205,16 @@ void test_records(void)
 {
 	char name[128];
 
-	kseal_credentials_offer(all_ciphers, sizeof(all_ciphers) / sizeof(*all_ciphers));
+	kseal_priority_offer(all_ciphers, sizeof(all_ciphers) / sizeof(*all_ciphers));
 	for (suite = 0; suite < sizeof(suites) / sizeof(*suites); suite++) {
 		snprintf(name, sizeof(name), "the record layer goes on with the keys: %s",
 			 suites[suite].label);
 		run_test(name, test_suite);
 	}
 	run_test("of all ciphers AES-GCM is preferred", test_preference);
-	kseal_credentials_offer(all_ciphers, 3);
+	kseal_priority_offer(all_ciphers, 3);
 	run_test("a cipher that this kernel lacks is not offered", test_lacking);
-	kseal_credentials_offer(NULL, 0);
+	kseal_priority_offer(NULL, 0);
 	run_test("the peer's limit on records goes to the kernel", test_record_size);
 	run_test("both session tickets count as records of ours", test_tickets);
 	run_test("the secrets open what follows a KeyUpdate", test_key_update);

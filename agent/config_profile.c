@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The sections "profile" (a server's) and "client" of the configuration: every
+ * value is checked as soon as it has been read, so that a message can name its
+ * line; then the section's credentials are loaded. Called by config.c.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "config_profile.h"
+#include "credentials.h"
+#include "resumption.h"
+
+#define TIMEOUT_DEFAULT	10	/* seconds */
+
+static const char *const option_names[OPT_COUNT] = {
+	[OPT_CERTIFICATE] = "certificate",
+	[OPT_KEY] = "key",
+	[OPT_CLIENT_CA] = "client-ca",
+	[OPT_CA] = "ca",
+	[OPT_CRL] = "crl",
+	[OPT_CLIENT_AUTH] = "client-auth",
+	[OPT_SERVER_NAME] = "server-name",
+	[OPT_PORTS] = "ports",
+	[OPT_USERS] = "users",
+	[OPT_GROUPS] = "groups",
+	[OPT_TIMEOUT] = "timeout",
+	[OPT_ALPN] = "alpn",
+	[OPT_VERSIONS] = "versions",
+	[OPT_TICKETS] = "tickets",
+	[OPT_TICKET_KEYS] = "ticket-keys",
+	[OPT_TRUNCATION] = "truncation",
+	[OPT_PROXY_PROTOCOL] = "proxy-protocol",
+};
+
+cfg_opt_t kseal_config_profile_options[] = {
+	CFG_STR("certificate", NULL, CFGF_NODEFAULT),
+	CFG_STR("key", NULL, CFGF_NODEFAULT),
+	CFG_STR("client-ca", NULL, CFGF_NODEFAULT),
+	CFG_STR("client-auth", "off", CFGF_NONE),
+	CFG_STR("crl", NULL, CFGF_NODEFAULT),
+	CFG_INT_LIST("ports", "{}", CFGF_NONE),
+	CFG_STR_LIST("users", "{}", CFGF_NONE),
+	CFG_STR_LIST("groups", "{}", CFGF_NONE),
+	CFG_INT("timeout", TIMEOUT_DEFAULT, CFGF_NONE),
+	CFG_STR_LIST("alpn", "{}", CFGF_NONE),
+	CFG_STR_LIST("versions", "{}", CFGF_NONE),
+	CFG_STR("tickets", "on", CFGF_NONE),
+	CFG_STR("ticket-keys", NULL, CFGF_NODEFAULT),
+	CFG_STR("truncation", "strict", CFGF_NONE),
+	CFG_STR("proxy-protocol", NULL, CFGF_NODEFAULT),
+	CFG_END()
+};
+
+cfg_opt_t kseal_config_client_options[] = {
+	CFG_STR("certificate", NULL, CFGF_NODEFAULT),
+	CFG_STR("key", NULL, CFGF_NODEFAULT),
+	CFG_STR("ca", NULL, CFGF_NODEFAULT),
+	CFG_STR("crl", NULL, CFGF_NODEFAULT),
+	CFG_STR("server-name", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("users", "{}", CFGF_NONE),
+	CFG_STR_LIST("groups", "{}", CFGF_NONE),
+	CFG_INT("timeout", TIMEOUT_DEFAULT, CFGF_NONE),
+	CFG_STR_LIST("alpn", "{}", CFGF_NONE),
+	CFG_STR_LIST("versions", "{}", CFGF_NONE),
+	CFG_STR("tickets", "on", CFGF_NONE),
+	CFG_STR("truncation", "strict", CFGF_NONE),
+	CFG_END()
+};
+
+static const char *const kinds[] = { "profile", "client" };
+
+static unsigned int kind_of(enum kseal_role role)
+{
+	return role == KSEAL_ROLE_CLIENT;
+}
+
+static int parse_id(const char *text, unsigned long *id)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)*text))
+		return -1;
+	errno = 0;
+	*id = strtoul(text, &end, 10);
+	return errno || *end || *id >= UINT32_MAX ? -1 : 0;
+}
+
+static int find_user(const char *text, uid_t *uid)
+{
+	const struct passwd *pw;
+	unsigned long id;
+
+	if (parse_id(text, &id) == 0) {
+		*uid = id;
+		return 0;
+	}
+	pw = getpwnam(text);
+	if (!pw)
+		return -1;
+	*uid = pw->pw_uid;
+	return 0;
+}
+
+static int find_group(const char *text, gid_t *gid)
+{
+	const struct group *gr;
+	unsigned long id;
+
+	if (parse_id(text, &id) == 0) {
+		*gid = id;
+		return 0;
+	}
+	gr = getgrnam(text);
+	if (!gr)
+		return -1;
+	*gid = gr->gr_gid;
+	return 0;
+}
+
+static int find_version(const char *text, unsigned int *mask)
+{
+	if (strcmp(text, "1.2") == 0)
+		*mask |= KSEAL_VERSION_1_2;
+	else if (strcmp(text, "1.3") == 0)
+		*mask |= KSEAL_VERSION_1_3;
+	else
+		return -1;
+	return 0;
+}
+
+static int find_client_auth(const char *text, enum kseal_client_auth *auth)
+{
+	if (strcmp(text, "off") == 0)
+		*auth = KSEAL_CLIENT_AUTH_OFF;
+	else if (strcmp(text, "request") == 0)
+		*auth = KSEAL_CLIENT_AUTH_REQUEST;
+	else if (strcmp(text, "require") == 0)
+		*auth = KSEAL_CLIENT_AUTH_REQUIRE;
+	else
+		return -1;
+	return 0;
+}
+
+static int find_switch(const char *text, bool *on)
+{
+	*on = strcmp(text, "on") == 0;
+	return *on || strcmp(text, "off") == 0 ? 0 : -1;
+}
+
+static int find_truncation(const char *text, bool *tolerate)
+{
+	*tolerate = strcmp(text, "tolerate") == 0;
+	return *tolerate || strcmp(text, "strict") == 0 ? 0 : -1;
+}
+
+/* A host name as certificates have it, or the text of an IP address. */
+static bool is_server_name(const char *text)
+{
+	unsigned char ip[16];
+
+	if (strlen(text) >= KSEAL_NAME_MAX)
+		return false;
+	if (inet_pton(AF_INET, text, ip) == 1 || inet_pton(AF_INET6, text, ip) == 1)
+		return true;
+	for (const char *p = text; *p; p++) {
+		if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
+			return false;
+	}
+	return true;
+}
+
+/* One value of an option, as soon as it has been read. */
+static int check_value(int line, enum kseal_option which, cfg_opt_t *opt,
+		       unsigned int index)
+{
+	enum kseal_client_auth auth;
+	const char *text = NULL;
+	unsigned int mask = 0;
+	long number = 0;
+	bool on;
+	uid_t uid;
+	gid_t gid;
+
+	if (opt->type == CFGT_STR) {
+		text = cfg_opt_getnstr(opt, index);
+		if (!text || !*text)
+			return kseal_config_fail(line, "%s is empty: give it a value or remove the line",
+						 opt->name);
+	} else {
+		number = cfg_opt_getnint(opt, index);
+	}
+
+	switch (which) {
+	case OPT_CLIENT_AUTH:
+		if (find_client_auth(text, &auth) < 0)
+			return kseal_config_fail(line, "client-auth is \"%s\": write \"off\", \"request\" or \"require\"",
+						 text);
+		break;
+	case OPT_PORTS:
+		if (number < 1 || number > UINT16_MAX)
+			return kseal_config_fail(line, "%ld is no port: write 1 to 65535", number);
+		break;
+	case OPT_USERS:
+		if (find_user(text, &uid) < 0)
+			return kseal_config_fail(line, "there is no user \"%s\": create it, or correct the name",
+						 text);
+		break;
+	case OPT_GROUPS:
+		if (find_group(text, &gid) < 0)
+			return kseal_config_fail(line, "there is no group \"%s\": create it, or correct the name",
+						 text);
+		break;
+	case OPT_TIMEOUT:
+		if (number < 1 || number > KSEAL_TIMEOUT_MAX)
+			return kseal_config_fail(line, "timeout is %ld: write 1 to %d seconds",
+						 number, KSEAL_TIMEOUT_MAX);
+		break;
+	case OPT_ALPN:
+		if (strlen(text) > KSEAL_ALPN_LENGTH)
+			return kseal_config_fail(line, "ALPN protocol \"%s\": use at most %d bytes",
+						 text, KSEAL_ALPN_LENGTH);
+		if (index >= KSEAL_ALPN_PROTOCOLS)
+			return kseal_config_fail(line, "more than %d ALPN protocols: shorten the list",
+						 KSEAL_ALPN_PROTOCOLS);
+		break;
+	case OPT_VERSIONS:
+		if (find_version(text, &mask) < 0)
+			return kseal_config_fail(line, "there is no TLS version \"%s\" here: write \"1.2\" or \"1.3\"",
+						 text);
+		break;
+	case OPT_SERVER_NAME:
+		if (!is_server_name(text))
+			return kseal_config_fail(line, "server-name is \"%s\": write a host name in ASCII, or an IP address",
+						 text);
+		break;
+	case OPT_TICKETS:
+		if (find_switch(text, &on) < 0)
+			return kseal_config_fail(line, "tickets is \"%s\": write \"on\" or \"off\"",
+						 text);
+		break;
+	case OPT_TRUNCATION:
+		if (find_truncation(text, &on) < 0)
+			return kseal_config_fail(line, "truncation is \"%s\": write \"strict\" or \"tolerate\"",
+						 text);
+		break;
+	case OPT_PROXY_PROTOCOL:
+		if (strcmp(text, "v2") != 0)
+			return kseal_config_fail(line, "proxy-protocol is \"%s\": write \"v2\", or remove the line",
+						 text);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static int validate_option(cfg_t *cfg, cfg_opt_t *opt)
+{
+	unsigned int section = kseal_parser->sections;
+	unsigned int count = cfg_opt_size(opt);
+	int *line;
+
+	if (section >= KSEAL_CONFIG_SECTIONS)
+		return kseal_config_fail(cfg->line, "more than %d sections",
+					 KSEAL_CONFIG_SECTIONS);
+	for (int which = 0; which < OPT_COUNT; which++) {
+		if (strcmp(opt->name, option_names[which]) != 0)
+			continue;
+		line = &kseal_parser->lines[section][which];
+		if (*line && !(opt->flags & CFGF_LIST))
+			return kseal_config_fail(cfg->line,
+						 "%s is set a second time (first on line %d): remove one",
+						 opt->name, *line);
+		*line = cfg->line;
+		return count ? check_value(cfg->line, which, opt, count - 1) : 0;
+	}
+	return 0;
+}
+
+/* Called at the end of each section, its options have been seen. */
+static int validate_section(cfg_t *cfg, cfg_opt_t *opt)
+{
+	unsigned int kind = strcmp(opt->name, "client") == 0;
+	unsigned int index = cfg_opt_size(opt) - 1;
+
+	if (kseal_parser->sections >= KSEAL_CONFIG_SECTIONS)
+		return kseal_config_fail(cfg->line, "more than %d sections",
+					 KSEAL_CONFIG_SECTIONS);
+	kseal_parser->place[kind][index] = kseal_parser->sections++;
+	return 0;
+}
+
+/**
+ * kseal_config_profile_validate() - have all values of sections checked as they are read
+ * @root: before parsing
+ */
+void kseal_config_profile_validate(cfg_t *root)
+{
+	char name[64];
+
+	for (unsigned int kind = 0; kind < 2; kind++) {
+		cfg_opt_t *opts = kind ? kseal_config_client_options :
+					 kseal_config_profile_options;
+
+		cfg_set_validate_func(root, kinds[kind], validate_section);
+		for (; opts->name; opts++) {
+			snprintf(name, sizeof(name), "%s|%s", kinds[kind], opts->name);
+			cfg_set_validate_func(root, name, validate_option);
+		}
+	}
+}
+
+static int check_name(const char *name, int line)
+{
+	if (!*name || strlen(name) >= KSEAL_PROFILE_MAX)
+		return kseal_config_fail(line, "a section's name has 1 to %d characters",
+					 KSEAL_PROFILE_MAX - 1);
+	for (const char *p = name; *p; p++) {
+		if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
+			return kseal_config_fail(line, "section name \"%s\": use letters, digits and \"._-\"",
+						 name);
+	}
+	return 0;
+}
+
+static void *copy_array(size_t count, size_t size)
+{
+	/* One spare element: an empty list is no failure. */
+	return calloc(count + 1, size);
+}
+
+static int copy_lists(struct kseal_profile *p, cfg_t *sec)
+{
+	unsigned int n;
+
+	n = p->role == KSEAL_ROLE_SERVER ? cfg_size(sec, "ports") : 0;
+	p->ports = copy_array(n, sizeof(*p->ports));
+	if (!p->ports)
+		return -1;
+	for (p->port_count = 0; p->port_count < n; p->port_count++)
+		p->ports[p->port_count] = cfg_getnint(sec, "ports", p->port_count);
+
+	n = cfg_size(sec, "users");
+	p->users = copy_array(n, sizeof(*p->users));
+	if (!p->users)
+		return -1;
+	for (p->user_count = 0; p->user_count < n; p->user_count++) {
+		if (find_user(cfg_getnstr(sec, "users", p->user_count),
+			      &p->users[p->user_count]) < 0)
+			return -1;
+	}
+
+	n = cfg_size(sec, "groups");
+	p->groups = copy_array(n, sizeof(*p->groups));
+	if (!p->groups)
+		return -1;
+	for (p->group_count = 0; p->group_count < n; p->group_count++) {
+		if (find_group(cfg_getnstr(sec, "groups", p->group_count),
+			       &p->groups[p->group_count]) < 0)
+			return -1;
+	}
+
+	n = cfg_size(sec, "alpn");
+	p->alpn = copy_array(n, sizeof(*p->alpn));
+	if (!p->alpn)
+		return -1;
+	for (p->alpn_count = 0; p->alpn_count < n; p->alpn_count++) {
+		p->alpn[p->alpn_count] = strdup(cfg_getnstr(sec, "alpn", p->alpn_count));
+		if (!p->alpn[p->alpn_count])
+			return -1;
+	}
+
+	for (unsigned int i = 0; i < cfg_size(sec, "versions"); i++)
+		find_version(cfg_getnstr(sec, "versions", i), &p->versions);
+	if (!p->versions)
+		p->versions = KSEAL_VERSION_1_2 | KSEAL_VERSION_1_3;
+	return 0;
+}
+
+static int copy_string(char **to, const char *from)
+{
+	*to = from ? strdup(from) : NULL;
+	return from && !*to ? -1 : 0;
+}
+
+/* What only one kind of section has. */
+static int copy_server(struct kseal_profile *p, cfg_t *sec)
+{
+	find_client_auth(cfg_getstr(sec, "client-auth"), &p->client_auth);
+	p->proxy_header = cfg_getstr(sec, "proxy-protocol");
+	if (copy_string(&p->ticket_keys, cfg_getstr(sec, "ticket-keys")) < 0)
+		return -1;
+	return copy_string(&p->ca, cfg_getstr(sec, "client-ca"));
+}
+
+static int copy_client(struct kseal_profile *p, cfg_t *sec)
+{
+	if (p->tickets) {
+		p->resumption = kseal_resumption_new();
+		if (!p->resumption)
+			return -1;
+	}
+	if (copy_string(&p->server_name, cfg_getstr(sec, "server-name")) < 0)
+		return -1;
+	return copy_string(&p->ca, cfg_getstr(sec, "ca"));
+}
+
+/* A client without a certificate proves nothing: it may serve whoever asks. */
+static int check_client(struct kseal_profile *p, const int *lines)
+{
+	if (p->certificate && !p->key)
+		return kseal_config_fail(lines[OPT_CERTIFICATE],
+					 "a certificate is of no use without its key: add key = \"FILE\"");
+	if (p->key && !p->certificate)
+		return kseal_config_fail(lines[OPT_KEY],
+					 "a key is of no use without its certificate: add certificate = \"FILE\"");
+	p->anyone = !p->certificate && !p->user_count && !p->group_count;
+	return 0;
+}
+
+static int check_server(struct kseal_profile *p, const int *lines, int begin)
+{
+	if (!p->certificate)
+		return kseal_config_fail(begin,
+					 "profile \"%s\" has no certificate: add certificate = \"FILE\"",
+					 p->name);
+	if (!p->key)
+		return kseal_config_fail(begin, "profile \"%s\" has no key: add key = \"FILE\"",
+					 p->name);
+	if (p->client_auth != KSEAL_CLIENT_AUTH_OFF && !p->ca)
+		return kseal_config_fail(lines[OPT_CLIENT_AUTH],
+					 "client-auth needs to know whose certificates to trust: add client-ca = \"FILE\"");
+	if (p->client_auth == KSEAL_CLIENT_AUTH_OFF && p->ca)
+		return kseal_config_fail(lines[OPT_CLIENT_CA],
+					 "client-ca does nothing while client-auth is \"off\": set client-auth to \"request\" or \"require\", or remove client-ca");
+	if (p->crl && !p->ca)
+		return kseal_config_fail(lines[OPT_CRL],
+					 "crl does nothing while clients show no certificate: set client-auth and client-ca, or remove crl");
+	if (p->ticket_keys && !p->tickets)
+		return kseal_config_fail(lines[OPT_TICKET_KEYS],
+					 "ticket-keys does nothing while tickets is \"off\": remove one of them");
+	return 0;
+}
+
+static int load(struct kseal_profile *p, const int *lines, int begin)
+{
+	static const enum kseal_option blamed[] = {
+		[KSEAL_CREDENTIALS_CERTIFICATE] = OPT_CERTIFICATE,
+		[KSEAL_CREDENTIALS_KEY] = OPT_KEY,
+		[KSEAL_CREDENTIALS_CRL] = OPT_CRL,
+		[KSEAL_CREDENTIALS_TICKET_KEYS] = OPT_TICKET_KEYS,
+	};
+	enum kseal_credentials_status status;
+	char why[512];
+	int line;
+
+	status = kseal_credentials_load(&p->credentials, p, why, sizeof(why));
+	if (status == KSEAL_CREDENTIALS_OK)
+		return 0;
+	if (status == KSEAL_CREDENTIALS_CA)
+		line = lines[p->role == KSEAL_ROLE_CLIENT ? OPT_CA : OPT_CLIENT_CA];
+	else
+		line = lines[blamed[status]];
+	return kseal_config_fail(line ? line : begin, "%s", why);
+}
+
+/**
+ * kseal_config_profile_build() - a profile from a section that was read
+ * @p: all zero; to be freed even on failure
+ * @role: of the section
+ * @sec: the section
+ * @index: among those of its role
+ *
+ * Return: 0, or -1 with the parser's error.
+ */
+int kseal_config_profile_build(struct kseal_profile *p, enum kseal_role role, cfg_t *sec,
+			       unsigned int index)
+{
+	unsigned int place = kseal_parser->place[kind_of(role)][index];
+	const int *lines = kseal_parser->lines[place];
+	int begin = kseal_parser->text.section_line[place];
+	bool client = role == KSEAL_ROLE_CLIENT;
+
+	p->role = role;
+	find_switch(cfg_getstr(sec, "tickets"), &p->tickets);
+	if (check_name(cfg_title(sec), begin) < 0)
+		return -1;
+	if (copy_string(&p->name, cfg_title(sec)) < 0 ||
+	    copy_string(&p->certificate, cfg_getstr(sec, "certificate")) < 0 ||
+	    copy_string(&p->key, cfg_getstr(sec, "key")) < 0 ||
+	    copy_string(&p->crl, cfg_getstr(sec, "crl")) < 0 ||
+	    copy_lists(p, sec) < 0 ||
+	    (client ? copy_client(p, sec) : copy_server(p, sec)) < 0)
+		return kseal_config_fail(begin, "%s \"%s\" cannot be read: %s",
+					 kinds[kind_of(role)], cfg_title(sec),
+					 strerror(errno ? errno : ENOMEM));
+	p->timeout_ms = cfg_getint(sec, "timeout") * 1000;
+	find_truncation(cfg_getstr(sec, "truncation"), &p->tolerate_truncation);
+
+	if ((client ? check_client(p, lines) : check_server(p, lines, begin)) < 0)
+		return -1;
+	return load(p, lines, begin);
+}
+
+/**
+ * kseal_config_profile_default() - the client section "default" of a file that has none
+ * @p: all zero; to be freed even on failure
+ *
+ * It trusts whom the system trusts. A system that trusts nobody is no error as long
+ * as nobody connects.
+ *
+ * Return: 0, or -1 with the parser's error.
+ */
+int kseal_config_profile_default(struct kseal_profile *p)
+{
+	char why[512];
+
+	p->role = KSEAL_ROLE_CLIENT;
+	p->anyone = true;
+	p->timeout_ms = TIMEOUT_DEFAULT * 1000;
+	p->versions = KSEAL_VERSION_1_2 | KSEAL_VERSION_1_3;
+	p->tickets = true;
+	p->resumption = kseal_resumption_new();
+	if (!p->resumption || copy_string(&p->name, KSEAL_PROFILE_DEFAULT) < 0)
+		return kseal_config_fail(1, "%s", strerror(ENOMEM));
+	if (kseal_credentials_load(&p->credentials, p, why, sizeof(why)) ==
+	    KSEAL_CREDENTIALS_OK)
+		return 0;
+	return kseal_config_fail(1, "%s", why);
+}
+
+/**
+ * kseal_config_profile_free() - free what a profile holds
+ * @p: built, or partly so
+ */
+void kseal_config_profile_free(struct kseal_profile *p)
+{
+	for (size_t i = 0; i < p->alpn_count; i++)
+		free(p->alpn[i]);
+	kseal_resumption_free(p->resumption);
+	kseal_credentials_free(p->credentials);
+	free(p->alpn);
+	free(p->ports);
+	free(p->users);
+	free(p->groups);
+	free(p->ticket_keys);
+	free(p->server_name);
+	free(p->crl);
+	free(p->ca);
+	free(p->key);
+	free(p->certificate);
+	free(p->name);
+}

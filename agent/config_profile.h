@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The sections "profile" and "client" of the configuration. Used by config.c.
+ */
+#ifndef KSEALD_CONFIG_PROFILE_H
+#define KSEALD_CONFIG_PROFILE_H
+
+#include <confuse.h>
+#include <linux/kseal.h>
+
+#include "config_text.h"
+
+struct kseal_profile;
+
+enum kseal_option {
+	OPT_CERTIFICATE,
+	OPT_KEY,
+	OPT_CLIENT_CA,
+	OPT_CA,
+	OPT_CRL,
+	OPT_CLIENT_AUTH,
+	OPT_SERVER_NAME,
+	OPT_PORTS,
+	OPT_USERS,
+	OPT_GROUPS,
+	OPT_TIMEOUT,
+	OPT_ALPN,
+	OPT_VERSIONS,
+	OPT_TICKETS,
+	OPT_TICKET_KEYS,
+	OPT_TRUNCATION,
+	OPT_PROXY_PROTOCOL,
+	OPT_COUNT
+};
+
+/**
+ * struct kseal_parser - a configuration being read; there is one at a time
+ * @path: of the file
+ * @root: libconfuse's
+ * @text: of the file
+ * @sections: closed so far, of all kinds
+ * @place: which of all sections the n-th profile section is, or client section
+ * @lines: where each option of each section was set, 0 if it was not
+ * @error: of the caller
+ * @size: of @error
+ *
+ * libconfuse's callbacks carry no argument of ours; parsing is single-threaded.
+ */
+struct kseal_parser {
+	const char *path;
+	cfg_t *root;
+	struct kseal_config_text text;
+	unsigned int sections;
+	unsigned int place[2][KSEAL_CONFIG_SECTIONS];
+	int lines[KSEAL_CONFIG_SECTIONS][OPT_COUNT];
+	char *error;
+	size_t size;
+};
+
+extern struct kseal_parser *kseal_parser;
+extern cfg_opt_t kseal_config_profile_options[];
+extern cfg_opt_t kseal_config_client_options[];
+
+int kseal_config_fail(int line, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+void kseal_config_profile_validate(cfg_t *root);
+int kseal_config_profile_build(struct kseal_profile *profile, enum kseal_role role,
+			       cfg_t *section, unsigned int index);
+int kseal_config_profile_default(struct kseal_profile *profile);
+void kseal_config_profile_free(struct kseal_profile *profile);
+
+#endif /* KSEALD_CONFIG_PROFILE_H */
