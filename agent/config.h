@@ -40,8 +40,12 @@ enum kseal_client_auth {
  * struct kseal_profile - one profile section, or one client section
  * @role: KSEAL_ROLE_SERVER for a profile section, KSEAL_ROLE_CLIENT for a client one
  * @name: title of the section, what KSEAL_PROFILE of a socket names
- * @certificate: PEM file, the chain, leaf first; a client may have none
- * @key: PEM file
+ * @certificates: PEM files, each a chain, leaf first; a client may have none
+ * @certificate_count: how many
+ * @keys: of each of @certificates; none: they hold their keys themselves
+ * @key_count: how many
+ * @directory: of more certificates, or NULL
+ * @sni_strict: a client that asks for another name is refused
  * @ca: PEM file or NULL: none for a server, for a client what the system trusts
  * @crl: PEM file or NULL
  * @client_auth: whether clients are asked for a certificate
@@ -67,8 +71,12 @@ enum kseal_client_auth {
 struct kseal_profile {
 	enum kseal_role role;
 	char *name;
-	char *certificate;
-	char *key;
+	char **certificates;
+	size_t certificate_count;
+	char **keys;
+	size_t key_count;
+	char *directory;
+	bool sni_strict;
 	char *ca;
 	char *crl;
 	enum kseal_client_auth client_auth;

@@ -24,6 +24,8 @@
 static const char *const option_names[OPT_COUNT] = {
 	[OPT_CERTIFICATE] = "certificate",
 	[OPT_KEY] = "key",
+	[OPT_DIRECTORY] = "certificate-directory",
+	[OPT_SNI] = "sni",
 	[OPT_CLIENT_CA] = "client-ca",
 	[OPT_CA] = "ca",
 	[OPT_CRL] = "crl",
@@ -42,8 +44,10 @@ static const char *const option_names[OPT_COUNT] = {
 };
 
 cfg_opt_t kseal_config_profile_options[] = {
-	CFG_STR("certificate", NULL, CFGF_NODEFAULT),
-	CFG_STR("key", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("certificate", "{}", CFGF_NONE),
+	CFG_STR_LIST("key", "{}", CFGF_NONE),
+	CFG_STR("certificate-directory", NULL, CFGF_NODEFAULT),
+	CFG_STR("sni", "default", CFGF_NONE),
 	CFG_STR("client-ca", NULL, CFGF_NODEFAULT),
 	CFG_STR("client-auth", "off", CFGF_NONE),
 	CFG_STR("crl", NULL, CFGF_NODEFAULT),
@@ -61,8 +65,8 @@ cfg_opt_t kseal_config_profile_options[] = {
 };
 
 cfg_opt_t kseal_config_client_options[] = {
-	CFG_STR("certificate", NULL, CFGF_NODEFAULT),
-	CFG_STR("key", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("certificate", "{}", CFGF_NONE),
+	CFG_STR_LIST("key", "{}", CFGF_NONE),
 	CFG_STR("ca", NULL, CFGF_NODEFAULT),
 	CFG_STR("crl", NULL, CFGF_NODEFAULT),
 	CFG_STR("server-name", NULL, CFGF_NODEFAULT),
@@ -247,6 +251,11 @@ static int check_value(int line, enum kseal_option which, cfg_opt_t *opt,
 			return kseal_config_fail(line, "tickets is \"%s\": write \"on\" or \"off\"",
 						 text);
 		break;
+	case OPT_SNI:
+		if (strcmp(text, "default") != 0 && strcmp(text, "strict") != 0)
+			return kseal_config_fail(line, "sni is \"%s\": write \"default\" or \"strict\"",
+						 text);
+		break;
 	case OPT_TRUNCATION:
 		if (find_truncation(text, &on) < 0)
 			return kseal_config_fail(line, "truncation is \"%s\": write \"strict\" or \"tolerate\"",
@@ -338,6 +347,21 @@ static void *copy_array(size_t count, size_t size)
 	return calloc(count + 1, size);
 }
 
+static int copy_strings(char ***to, size_t *count, cfg_t *sec, const char *name)
+{
+	unsigned int n = cfg_size(sec, name);
+
+	*to = copy_array(n, sizeof(**to));
+	if (!*to)
+		return -1;
+	for (*count = 0; *count < n; ++*count) {
+		(*to)[*count] = strdup(cfg_getnstr(sec, name, *count));
+		if (!(*to)[*count])
+			return -1;
+	}
+	return 0;
+}
+
 static int copy_lists(struct kseal_profile *p, cfg_t *sec)
 {
 	unsigned int n;
@@ -369,15 +393,10 @@ static int copy_lists(struct kseal_profile *p, cfg_t *sec)
 			return -1;
 	}
 
-	n = cfg_size(sec, "alpn");
-	p->alpn = copy_array(n, sizeof(*p->alpn));
-	if (!p->alpn)
+	if (copy_strings(&p->alpn, &p->alpn_count, sec, "alpn") < 0 ||
+	    copy_strings(&p->certificates, &p->certificate_count, sec, "certificate") < 0 ||
+	    copy_strings(&p->keys, &p->key_count, sec, "key") < 0)
 		return -1;
-	for (p->alpn_count = 0; p->alpn_count < n; p->alpn_count++) {
-		p->alpn[p->alpn_count] = strdup(cfg_getnstr(sec, "alpn", p->alpn_count));
-		if (!p->alpn[p->alpn_count])
-			return -1;
-	}
 
 	for (unsigned int i = 0; i < cfg_size(sec, "versions"); i++)
 		find_version(cfg_getnstr(sec, "versions", i), &p->versions);
@@ -397,7 +416,9 @@ static int copy_server(struct kseal_profile *p, cfg_t *sec)
 {
 	find_client_auth(cfg_getstr(sec, "client-auth"), &p->client_auth);
 	p->proxy_header = cfg_getstr(sec, "proxy-protocol");
-	if (copy_string(&p->ticket_keys, cfg_getstr(sec, "ticket-keys")) < 0)
+	p->sni_strict = strcmp(cfg_getstr(sec, "sni"), "strict") == 0;
+	if (copy_string(&p->ticket_keys, cfg_getstr(sec, "ticket-keys")) < 0 ||
+	    copy_string(&p->directory, cfg_getstr(sec, "certificate-directory")) < 0)
 		return -1;
 	return copy_string(&p->ca, cfg_getstr(sec, "client-ca"));
 }
@@ -414,28 +435,32 @@ static int copy_client(struct kseal_profile *p, cfg_t *sec)
 	return copy_string(&p->ca, cfg_getstr(sec, "ca"));
 }
 
+/* Keys belong to certificates by their place. */
+static int check_pairs(struct kseal_profile *p, const int *lines)
+{
+	if (!p->key_count || p->key_count == p->certificate_count)
+		return 0;
+	return kseal_config_fail(lines[OPT_KEY],
+				 "%zu key%s, but %zu certificate%s: name a key for each, in the same order",
+				 p->key_count, p->key_count == 1 ? "" : "s", p->certificate_count,
+				 p->certificate_count == 1 ? "" : "s");
+}
+
 /* A client without a certificate proves nothing: it may serve whoever asks. */
 static int check_client(struct kseal_profile *p, const int *lines)
 {
-	if (p->certificate && !p->key)
-		return kseal_config_fail(lines[OPT_CERTIFICATE],
-					 "a certificate is of no use without its key: add key = \"FILE\"");
-	if (p->key && !p->certificate)
-		return kseal_config_fail(lines[OPT_KEY],
-					 "a key is of no use without its certificate: add certificate = \"FILE\"");
-	p->anyone = !p->certificate && !p->user_count && !p->group_count;
-	return 0;
+	p->anyone = !p->certificate_count && !p->user_count && !p->group_count;
+	return check_pairs(p, lines);
 }
 
 static int check_server(struct kseal_profile *p, const int *lines, int begin)
 {
-	if (!p->certificate)
+	if (!p->certificate_count && !p->directory)
 		return kseal_config_fail(begin,
 					 "profile \"%s\" has no certificate: add certificate = \"FILE\"",
 					 p->name);
-	if (!p->key)
-		return kseal_config_fail(begin, "profile \"%s\" has no key: add key = \"FILE\"",
-					 p->name);
+	if (check_pairs(p, lines) < 0)
+		return -1;
 	if (p->client_auth != KSEAL_CLIENT_AUTH_OFF && !p->ca)
 		return kseal_config_fail(lines[OPT_CLIENT_AUTH],
 					 "client-auth needs to know whose certificates to trust: add client-ca = \"FILE\"");
@@ -456,6 +481,7 @@ static int load(struct kseal_profile *p, const int *lines, int begin)
 	static const enum kseal_option blamed[] = {
 		[KSEAL_CREDENTIALS_CERTIFICATE] = OPT_CERTIFICATE,
 		[KSEAL_CREDENTIALS_KEY] = OPT_KEY,
+		[KSEAL_CREDENTIALS_DIRECTORY] = OPT_DIRECTORY,
 		[KSEAL_CREDENTIALS_CRL] = OPT_CRL,
 		[KSEAL_CREDENTIALS_TICKET_KEYS] = OPT_TICKET_KEYS,
 	};
@@ -470,6 +496,8 @@ static int load(struct kseal_profile *p, const int *lines, int begin)
 		line = lines[p->role == KSEAL_ROLE_CLIENT ? OPT_CA : OPT_CLIENT_CA];
 	else
 		line = lines[blamed[status]];
+	if (!line && status == KSEAL_CREDENTIALS_KEY)
+		line = lines[p->certificate_count ? OPT_CERTIFICATE : OPT_DIRECTORY];
 	return kseal_config_fail(line ? line : begin, "%s", why);
 }
 
@@ -495,8 +523,6 @@ int kseal_config_profile_build(struct kseal_profile *p, enum kseal_role role, cf
 	if (check_name(cfg_title(sec), begin) < 0)
 		return -1;
 	if (copy_string(&p->name, cfg_title(sec)) < 0 ||
-	    copy_string(&p->certificate, cfg_getstr(sec, "certificate")) < 0 ||
-	    copy_string(&p->key, cfg_getstr(sec, "key")) < 0 ||
 	    copy_string(&p->crl, cfg_getstr(sec, "crl")) < 0 ||
 	    copy_lists(p, sec) < 0 ||
 	    (client ? copy_client(p, sec) : copy_server(p, sec)) < 0)
@@ -538,17 +564,24 @@ int kseal_config_profile_default(struct kseal_profile *p)
 	return kseal_config_fail(1, "%s", why);
 }
 
+static void free_strings(char **strings, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(strings[i]);
+	free(strings);
+}
+
 /**
  * kseal_config_profile_free() - free what a profile holds
  * @p: built, or partly so
  */
 void kseal_config_profile_free(struct kseal_profile *p)
 {
-	for (size_t i = 0; i < p->alpn_count; i++)
-		free(p->alpn[i]);
+	free_strings(p->alpn, p->alpn_count);
+	free_strings(p->certificates, p->certificate_count);
+	free_strings(p->keys, p->key_count);
 	kseal_resumption_free(p->resumption);
 	kseal_credentials_free(p->credentials);
-	free(p->alpn);
 	free(p->ports);
 	free(p->users);
 	free(p->groups);
@@ -556,7 +589,6 @@ void kseal_config_profile_free(struct kseal_profile *p)
 	free(p->server_name);
 	free(p->crl);
 	free(p->ca);
-	free(p->key);
-	free(p->certificate);
+	free(p->directory);
 	free(p->name);
 }

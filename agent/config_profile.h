@@ -15,6 +15,8 @@ struct kseal_profile;
 enum kseal_option {
 	OPT_CERTIFICATE,
 	OPT_KEY,
+	OPT_DIRECTORY,
+	OPT_SNI,
 	OPT_CLIENT_CA,
 	OPT_CA,
 	OPT_CRL,

@@ -6,118 +6,39 @@
  */
 #include <errno.h>
 #include <gnutls/x509.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "certificates.h"
 #include "config.h"
 #include "credentials.h"
 #include "log.h"
 #include "pem.h"
 #include "priority.h"
+#include "sni.h"
 #include "tickets.h"
-
-#define CHAIN_MAX		16
 
 /**
  * struct kseal_credentials - see the file's head
- * @x509: certificate chain, key and trusted CAs
+ * @x509: what a session can be given: first all certificates, then those of each set of
+ *	@sni; all with the trusted CAs
+ * @x509_count: of @x509
+ * @sni: which set a name needs; NULL if there is one certificate
+ * @certificates: that the names of @sni belong to
  * @priority: versions, cipher suites, groups, signatures
  * @tickets: what seals session tickets, NULL if there are none
  */
 struct kseal_credentials {
-	gnutls_certificate_credentials_t x509;
+	gnutls_certificate_credentials_t *x509;
+	size_t x509_count;
+	struct kseal_sni *sni;
+	struct kseal_certificates certificates;
 	struct kseal_priority priority;
 	struct kseal_tickets *tickets;
 };
 
-/* What would fail with every peer is better said at the start. */
-static int check_chain(const char *path, const struct kseal_chain *chain, enum kseal_role role,
-		       char *why, size_t size)
-{
-	bool client = role == KSEAL_ROLE_CLIENT;
-	gnutls_x509_crt_t leaf = chain->list[0];
-	unsigned int usage, critical;
-
-	if (chain->count > CHAIN_MAX) {
-		snprintf(why, size, "%s: %u certificates: keep the chain, leaf first, and no more",
-			 path, chain->count);
-		return -1;
-	}
-	for (unsigned int i = 0; i + 1 < chain->count; i++) {
-		if (!gnutls_x509_crt_check_issuer(chain->list[i], chain->list[i + 1])) {
-			snprintf(why, size,
-				 "%s: certificate %u was not issued by certificate %u: order the chain leaf first",
-				 path, i + 1, i + 2);
-			return -1;
-		}
-	}
-	if (gnutls_x509_crt_get_key_usage(leaf, &usage, &critical) == 0 &&
-	    !(usage & GNUTLS_KEY_DIGITAL_SIGNATURE)) {
-		snprintf(why, size,
-			 "%s: its key usage lacks digitalSignature, which TLS with forward secrecy needs: issue another",
-			 path);
-		return -1;
-	}
-	if (!gnutls_x509_crt_check_key_purpose(leaf, client ? GNUTLS_KP_TLS_WWW_CLIENT :
-							      GNUTLS_KP_TLS_WWW_SERVER, 0)) {
-		snprintf(why, size,
-			 "%s: its extended key usage lacks %s: issue one for a TLS %s", path,
-			 client ? "clientAuth" : "serverAuth", client ? "client" : "server");
-		return -1;
-	}
-	return 0;
-}
-
-static bool key_matches(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key)
-{
-	unsigned char a[64], b[64];
-	size_t a_len = sizeof(a), b_len = sizeof(b);
-
-	return gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, a, &a_len) == 0 &&
-	       gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, b, &b_len) == 0 &&
-	       a_len == b_len && memcmp(a, b, a_len) == 0;
-}
-
-static enum kseal_credentials_status load_identity(struct kseal_credentials *c,
-						   const struct kseal_profile *p,
-						   char *why, size_t size)
-{
-	enum kseal_credentials_status status = KSEAL_CREDENTIALS_CERTIFICATE;
-	gnutls_x509_privkey_t key = NULL;
-	struct kseal_chain chain = { NULL, 0 };
-	int ret;
-
-	if (!p->certificate)
-		return KSEAL_CREDENTIALS_OK;
-	if (kseal_pem_certificates(p->certificate, &chain, why, size) < 0 ||
-	    check_chain(p->certificate, &chain, p->role, why, size) < 0)
-		goto out;
-
-	status = KSEAL_CREDENTIALS_KEY;
-	if (kseal_pem_key(p->key, &key, why, size) < 0)
-		goto out;
-	if (!key_matches(chain.list[0], key)) {
-		snprintf(why, size, "%s: is not the key of the certificate in %s: name the right pair",
-			 p->key, p->certificate);
-		goto out;
-	}
-
-	ret = gnutls_certificate_set_x509_key(c->x509, chain.list, chain.count, key);
-	if (ret < 0) {
-		snprintf(why, size, "%s: %s", p->key, gnutls_strerror(ret));
-		goto out;
-	}
-	status = KSEAL_CREDENTIALS_OK;
-out:
-	if (key)
-		gnutls_x509_privkey_deinit(key);
-	kseal_chain_free(&chain);
-	return status;
-}
-
-static enum kseal_credentials_status load_ca(struct kseal_credentials *c,
+static enum kseal_credentials_status load_ca(gnutls_certificate_credentials_t x509,
 					     const struct kseal_profile *p,
 					     char *why, size_t size)
 {
@@ -135,7 +56,7 @@ static enum kseal_credentials_status load_ca(struct kseal_credentials *c,
 			goto out;
 		}
 	}
-	ret = gnutls_certificate_set_x509_trust(c->x509, cas.list, cas.count);
+	ret = gnutls_certificate_set_x509_trust(x509, cas.list, cas.count);
 	if (ret < 0) {
 		snprintf(why, size, "%s: %s", p->ca, gnutls_strerror(ret));
 		goto out;
@@ -147,7 +68,7 @@ out:
 }
 
 /* Whom to trust, and whom no longer. */
-static enum kseal_credentials_status load_trust(struct kseal_credentials *c,
+static enum kseal_credentials_status load_trust(gnutls_certificate_credentials_t x509,
 						const struct kseal_profile *p,
 						char *why, size_t size)
 {
@@ -155,17 +76,69 @@ static enum kseal_credentials_status load_trust(struct kseal_credentials *c,
 	int ret;
 
 	if (p->ca) {
-		status = load_ca(c, p, why, size);
+		status = load_ca(x509, p, why, size);
 	} else if (p->role == KSEAL_ROLE_CLIENT) {
-		ret = gnutls_certificate_set_x509_system_trust(c->x509);
+		ret = gnutls_certificate_set_x509_system_trust(x509);
 		if (ret <= 0)
 			kseal_log(KSEAL_LOG_WARNING,
 				  "client \"%s\" trusts nobody, as the system does not: install ca-certificates, or name a file with ca",
 				  p->name);
 	}
 	if (status == KSEAL_CREDENTIALS_OK && p->crl &&
-	    kseal_pem_crls(p->crl, c->x509, why, size) < 0)
+	    kseal_pem_crls(p->crl, x509, why, size) < 0)
 		status = KSEAL_CREDENTIALS_CRL;
+	return status;
+}
+
+/* Credentials with these certificates, all if @members is NULL. */
+static enum kseal_credentials_status add_x509(struct kseal_credentials *c,
+					      const struct kseal_profile *p,
+					      const struct kseal_sni_set *set,
+					      char *why, size_t size)
+{
+	size_t count = set ? set->count : c->certificates.count;
+	gnutls_certificate_credentials_t x509, *list;
+	int ret;
+
+	list = realloc(c->x509, (c->x509_count + 1) * sizeof(*list));
+	ret = list ? gnutls_certificate_allocate_credentials(&x509) : GNUTLS_E_MEMORY_ERROR;
+	if (list)
+		c->x509 = list;
+	if (ret < 0) {
+		snprintf(why, size, "%s", gnutls_strerror(ret));
+		return KSEAL_CREDENTIALS_CERTIFICATE;
+	}
+	list[c->x509_count++] = x509;
+	for (size_t i = 0; i < count; i++) {
+		size_t index = set ? set->members[i] : i;
+
+		if (kseal_certificate_give(&c->certificates.list[index], x509, why, size) < 0)
+			return KSEAL_CREDENTIALS_KEY;
+	}
+	return load_trust(x509, p, why, size);
+}
+
+/* A profile with one certificate needs no choice but a strict one. */
+static enum kseal_credentials_status load_sets(struct kseal_credentials *c,
+					       const struct kseal_profile *p,
+					       char *why, size_t size)
+{
+	enum kseal_credentials_status status;
+	const struct kseal_sni_set *sets;
+	size_t count;
+
+	status = add_x509(c, p, NULL, why, size);
+	if (status != KSEAL_CREDENTIALS_OK || p->role == KSEAL_ROLE_CLIENT ||
+	    (c->certificates.count < 2 && !p->sni_strict))
+		return status;
+	c->sni = kseal_sni_new(&c->certificates);
+	if (!c->sni) {
+		snprintf(why, size, "%s", strerror(ENOMEM));
+		return KSEAL_CREDENTIALS_CERTIFICATE;
+	}
+	count = kseal_sni_sets(c->sni, &sets);
+	for (size_t i = 0; i < count && status == KSEAL_CREDENTIALS_OK; i++)
+		status = add_x509(c, p, &sets[i], why, size);
 	return status;
 }
 
@@ -190,17 +163,14 @@ enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **
 		snprintf(why, size, "%s", strerror(ENOMEM));
 		return status;
 	}
-	ret = gnutls_certificate_allocate_credentials(&c->x509);
-	if (ret == 0)
-		ret = kseal_priority_init(&c->priority, profile);
+	ret = kseal_priority_init(&c->priority, profile);
 	if (ret < 0) {
 		snprintf(why, size, "the TLS library refuses: %s", gnutls_strerror(ret));
 		goto fail;
 	}
-
-	status = load_identity(c, profile, why, size);
+	status = kseal_certificates_load(&c->certificates, profile, why, size);
 	if (status == KSEAL_CREDENTIALS_OK)
-		status = load_trust(c, profile, why, size);
+		status = load_sets(c, profile, why, size);
 	if (status == KSEAL_CREDENTIALS_OK && profile->role == KSEAL_ROLE_SERVER &&
 	    kseal_tickets_load(&c->tickets, profile, why, size) < 0)
 		status = KSEAL_CREDENTIALS_TICKET_KEYS;
@@ -224,8 +194,11 @@ void kseal_credentials_free(struct kseal_credentials *c)
 		return;
 	kseal_tickets_free(c->tickets);
 	kseal_priority_free(&c->priority);
-	if (c->x509)
-		gnutls_certificate_free_credentials(c->x509);
+	for (size_t i = 0; i < c->x509_count; i++)
+		gnutls_certificate_free_credentials(c->x509[i]);
+	free(c->x509);
+	kseal_sni_free(c->sni);
+	kseal_certificates_free(&c->certificates);
 	free(c);
 }
 
@@ -264,7 +237,7 @@ int kseal_credentials_apply(struct kseal_credentials *c,
 	ret = kseal_priority_set(&c->priority, session);
 	if (ret < 0)
 		return ret;
-	ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, c->x509);
+	ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, c->x509[0]);
 	if (ret < 0)
 		return ret;
 	ret = set_alpn(profile, session);
@@ -276,4 +249,27 @@ int kseal_credentials_apply(struct kseal_credentials *c,
 	else if (profile->client_auth == KSEAL_CLIENT_AUTH_REQUEST)
 		gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
 	return kseal_tickets_apply(c->tickets, session);
+}
+
+/**
+ * kseal_credentials_choose() - have a session show the certificate for a name
+ * @c: of @profile; must outlive @session
+ * @profile: of a server
+ * @session: the ClientHello has come
+ * @name: that the client asks for, empty for none
+ *
+ * Context: any thread.
+ * Return: 0 or a GnuTLS error.
+ */
+int kseal_credentials_choose(const struct kseal_credentials *c,
+			     const struct kseal_profile *profile,
+			     gnutls_session_t session, const char *name)
+{
+	size_t set;
+
+	if (!c->sni)
+		return 0;
+	if (kseal_sni_find(c->sni, name, &set) < 0)
+		return profile->sni_strict ? GNUTLS_E_UNRECOGNIZED_NAME : 0;
+	return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, c->x509[1 + set]);
 }

@@ -19,6 +19,7 @@ enum kseal_credentials_status {
 	KSEAL_CREDENTIALS_OK,
 	KSEAL_CREDENTIALS_CERTIFICATE,
 	KSEAL_CREDENTIALS_KEY,
+	KSEAL_CREDENTIALS_DIRECTORY,
 	KSEAL_CREDENTIALS_CA,
 	KSEAL_CREDENTIALS_CRL,
 	KSEAL_CREDENTIALS_TICKET_KEYS,
@@ -31,5 +32,8 @@ void kseal_credentials_free(struct kseal_credentials *c);
 int kseal_credentials_apply(struct kseal_credentials *c,
 			    const struct kseal_profile *profile,
 			    gnutls_session_t session);
+int kseal_credentials_choose(const struct kseal_credentials *c,
+			     const struct kseal_profile *profile,
+			     gnutls_session_t session, const char *name);
 
 #endif /* KSEALD_CREDENTIALS_H */

@@ -137,12 +137,19 @@ int kseal_pem_key(const char *path, gnutls_x509_privkey_t *key, char *why, size_
 		kseal_file_wipe(&pem);
 		return -1;
 	}
+	if (!strstr((char *)pem.data, "PRIVATE KEY-----")) {
+		snprintf(why, size,
+			 "%s: holds no private key: name a PEM file with \"BEGIN PRIVATE KEY\" with key = \"FILE\"",
+			 path);
+		kseal_file_wipe(&pem);
+		return -1;
+	}
 	gnutls_x509_privkey_init(key);
 	ret = gnutls_x509_privkey_import2(*key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
 	kseal_file_wipe(&pem);
 	if (ret < 0) {
 		snprintf(why, size,
-			 "%s: holds no usable private key (%s): name a PEM file with \"BEGIN PRIVATE KEY\"",
+			 "%s: holds no usable private key (%s): write it anew as PEM",
 			 path, gnutls_strerror(ret));
 		goto fail;
 	}

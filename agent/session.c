@@ -314,7 +314,8 @@ static void fail_handshake(struct kseal_session *s, int error)
 		set_reason(s, ENOMEM, "%s", gnutls_strerror(error));
 		break;
 	default:
-		set_reason(s, EPROTO, "%s", gnutls_strerror(error));
+		if (!s->outcome.reason[0])
+			set_reason(s, EPROTO, "%s", gnutls_strerror(error));
 	}
 
 	/* The peer's own loss if the socket does not take it now. */
@@ -602,6 +603,25 @@ static int set_up_client(struct kseal_session *s)
 	return 0;
 }
 
+/* Called by GnuTLS before anything is chosen. */
+static int on_server_name(gnutls_session_t tls)
+{
+	struct kseal_session *s = gnutls_session_get_ptr(tls);
+	size_t len = KSEAL_NAME_MAX - 1;
+	char name[KSEAL_NAME_MAX];
+	unsigned int type;
+	int ret;
+
+	if (gnutls_server_name_get(tls, name, &len, &type, 0) < 0 || type != GNUTLS_NAME_DNS)
+		name[0] = '\0';
+	ret = kseal_credentials_choose(s->profile->credentials, s->profile, tls, name);
+	if (ret == GNUTLS_E_UNRECOGNIZED_NAME)
+		set_reason(s, EPROTO, "no certificate for %s, and sni is \"strict\"",
+			   name[0] ? "the name that the client asks for" :
+			   "a client that asks for no name");
+	return ret;
+}
+
 static void set_hooks(struct kseal_session *s)
 {
 	gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
@@ -626,6 +646,8 @@ static int set_up_tls(struct kseal_session *s)
 	if (ret < 0)
 		return ret;
 	set_hooks(s);
+	if (!is_client(s))
+		gnutls_handshake_set_post_client_hello_function(s->tls, on_server_name);
 	s->expected.role = s->profile->role;
 	s->expected.required = s->profile->client_auth == KSEAL_CLIENT_AUTH_REQUIRE;
 	if (is_client(s) || s->profile->client_auth != KSEAL_CLIENT_AUTH_OFF)

@@ -31,5 +31,6 @@ void test_parts(void);
 void test_clients(void);
 void test_client_tickets(void);
 void test_preambles(void);
+void test_certificates(void);
 
 #endif /* KSEAL_TEST_CHECK_H */

@@ -3,6 +3,7 @@
  * A TLS client in a thread, for the agent's unit tests. It holds back all output
  * until it waits for input, so that what it sends in a row arrives in a row.
  */
+#include <gnutls/x509.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -67,6 +68,25 @@ static void client_talk(struct client *c, gnutls_session_t tls)
 		gnutls_session_get_data2(tls, c->keep);
 }
 
+static void look_at_server(struct client *c, gnutls_session_t tls)
+{
+	const gnutls_datum_t *der;
+	char name[256] = "";
+	size_t size = sizeof(name);
+	gnutls_x509_crt_t crt;
+	unsigned int n;
+
+	der = gnutls_certificate_get_peers(tls, &n);
+	if (!der)
+		return;
+	gnutls_x509_crt_init(&crt);
+	CHECK(gnutls_x509_crt_import(crt, der, GNUTLS_X509_FMT_DER) == 0);
+	gnutls_x509_crt_get_subject_alt_name(crt, 0, name, &size, NULL);
+	snprintf(c->shown, sizeof(c->shown), "%s %s", name,
+		 gnutls_pk_get_name(gnutls_x509_crt_get_pk_algorithm(crt, NULL)));
+	gnutls_x509_crt_deinit(crt);
+}
+
 static void *client_run(void *data)
 {
 	gnutls_certificate_credentials_t cred;
@@ -104,6 +124,7 @@ static void *client_run(void *data)
 	do {
 		c->error = gnutls_handshake(tls);
 	} while (c->error < 0 && !gnutls_error_is_fatal(c->error));
+	look_at_server(c, tls);
 	if (c->error == 0 && c->after != AFTER_NOTHING) {
 		if (c->after != AFTER_COALESCED)
 			client_flush(c);

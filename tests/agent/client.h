@@ -36,6 +36,7 @@ enum after {
  * @fd: its end
  * @error: GnuTLS error of its handshake
  * @alert: last alert it received
+ * @shown: the server's certificate: its first name and the kind of its key
  * @answer: the line that it received
  * @out: not yet sent
  * @out_len: of @out
@@ -55,6 +56,7 @@ struct client {
 	int fd;
 	int error;
 	int alert;
+	char shown[320];
 	char answer[64];
 	unsigned char out[CLIENT_BUFFER];
 	size_t out_len;

@@ -91,6 +91,8 @@ profile "web" {{
 	versions = {{ "1.2", "1.3" }}
 	tickets = "on"
 	ticket-keys = "{certs}/tickets.key"
+	sni = "strict"
+	certificate-directory = "{certs}/directory"
 }}
 profile internal.test_1-2 {{ {C} {K} versions = {{ "1.3" }} }}
 ''')
@@ -113,6 +115,12 @@ client "address" {{ server-name = "2001:db8::1" }}
 ''')
 good("a client section and a profile may share a name",
      in_profile() + 'client "web" { }\n')
+good("several certificates", f'''profile "web" {{
+	certificate = {{ "{certs}/chain.pem", "{certs}/rsa.pem" }}
+	key = {{ "{certs}/server.key", "{certs}/rsa.key" }}
+}}''')
+good("a file with certificate and key", f'profile "web" {{ certificate = "{certs}/combined.pem" }}')
+good("a directory alone", f'profile "web" {{ certificate-directory = "{certs}/directory" }}')
 good("a profile's truncation and proxy-protocol",
      in_profile('truncation = "strict"', 'proxy-protocol = "v2"'))
 good("a profile's revocation list",
@@ -178,7 +186,23 @@ bad("too many ALPN protocols", in_profile('alpn = { a, b, c, d, e, f, g, h, i }'
     "more than 8 ALPN protocols")
 
 bad("no certificate", f'\nprofile "web" {{\n{K}\n}}\n', 2, 'no certificate: add certificate =')
-bad("no key", f'profile "web" {{\n{C}\n}}\n', 1, "no key: add key =")
+bad("no key", f'profile "web" {{\n{C}\n}}\n', 2,
+    'chain.pem: holds no private key: name a PEM file .* with key = "FILE"')
+bad("fewer keys than certificates", f'''profile "web" {{
+certificate = {{ "{certs}/chain.pem", "{certs}/rsa.pem" }}
+{K}
+}}''', 3, "1 key, but 2 certificates: name a key for each, in the same order")
+bad("keys in another order", f'''profile "web" {{
+certificate = {{ "{certs}/chain.pem", "{certs}/rsa.pem" }}
+key = {{ "{certs}/rsa.key", "{certs}/server.key" }}
+}}''', 3, "rsa.key: is not the key of the certificate in .*chain.pem: name the right pair")
+bad("sni", in_profile('sni = "maybe"'), 4, '"maybe": write "default" or "strict"')
+bad("directory: none", in_profile('certificate-directory = "/nonexistent"'), 4, "No such file")
+bad("directory: empty", in_profile(f'certificate-directory = "{certs}/no-directory"'), 4,
+    "no-directory: holds no file NAME.pem: put certificates there")
+bad("directory: with an expired certificate",
+    in_profile(f'certificate-directory = "{certs}/bad-directory"'), 4,
+    r"bad-directory/expired.pem: certificate 1 expired on .* renew it")
 bad("certificate: no such file", files("missing.pem"), 2,
     "missing.pem: No such file or directory: correct the path")
 bad("certificate: a directory", files("."), 2, "not a regular file")
@@ -195,7 +219,7 @@ bad("certificate: for clients", files("for-clients.pem", "for-clients.key"), 2, 
 bad("certificate: no digitalSignature", files("only-encryption.pem", "only-encryption.key"), 2,
     "lacks digitalSignature")
 bad("key: no such file", files("chain.pem", "missing.key"), 3, "missing.key: No such file")
-bad("key: not a key", files("chain.pem", "server.pem"), 3, "server.pem: holds no usable private key")
+bad("key: not a key", files("chain.pem", "server.pem"), 3, "server.pem: holds no private key")
 bad("key: with passphrase", files("chain.pem", "encrypted.key"), 3, "passphrase: store it without")
 bad("key: of another certificate", files("chain.pem", "client.key"), 3,
     "client.key: is not the key of the certificate in .*chain.pem: name the right pair")
@@ -228,9 +252,9 @@ bad("client: bad name", in_client().replace('"up"', '"u p"'), 6, 'section name "
 bad("client: server-name", in_client('server-name = "*.example.test"'), 7,
     "write a host name in ASCII, or an IP address")
 bad("client: certificate without key", in_client(f'certificate = "{certs}/client.pem"'), 7,
-    "without its key: add key")
+    "client.pem: holds no private key")
 bad("client: key without certificate", in_client(f'key = "{certs}/client.key"'), 7,
-    "without its certificate: add certificate")
+    "1 key, but 0 certificates")
 bad("client: certificate of a server", in_client(f'certificate = "{certs}/expired.pem"',
                                                  f'key = "{certs}/expired.key"'), 7, "expired on")
 bad("client: certificate for servers", in_client(f'certificate = "{certs}/server.pem"',

@@ -62,6 +62,7 @@ int main(int argc, char **argv)
 	test_clients();
 	test_client_tickets();
 	test_preambles();
+	test_certificates();
 	printf("1..%d\n", tests);
 	kseal_config_put(test_config);
 	return failures ? 1 : 0;

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The certificates of a profile with their keys. Called by credentials.c at a load.
+ * What would fail with every peer is better said then: a chain in the wrong order, a
+ * key of another certificate, a certificate that serves another purpose.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <gnutls/abstract.h>
+#include <gnutls/x509-ext.h>
+#include <gnutls/x509.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "certificates.h"
+#include "config.h"
+
+#define CHAIN_MAX	16
+#define DIRECTORY_MAX	4096	/* files */
+
+static int check_chain(const char *path, const struct kseal_chain *chain, enum kseal_role role,
+		       char *why, size_t size)
+{
+	bool client = role == KSEAL_ROLE_CLIENT;
+	gnutls_x509_crt_t leaf = chain->list[0];
+	unsigned int usage, critical;
+
+	if (chain->count > CHAIN_MAX) {
+		snprintf(why, size, "%s: %u certificates: keep the chain, leaf first, and no more",
+			 path, chain->count);
+		return -1;
+	}
+	for (unsigned int i = 0; i + 1 < chain->count; i++) {
+		if (!gnutls_x509_crt_check_issuer(chain->list[i], chain->list[i + 1])) {
+			snprintf(why, size,
+				 "%s: certificate %u was not issued by certificate %u: order the chain leaf first",
+				 path, i + 1, i + 2);
+			return -1;
+		}
+	}
+	if (gnutls_x509_crt_get_key_usage(leaf, &usage, &critical) == 0 &&
+	    !(usage & GNUTLS_KEY_DIGITAL_SIGNATURE)) {
+		snprintf(why, size,
+			 "%s: its key usage lacks digitalSignature, which TLS with forward secrecy needs: issue another",
+			 path);
+		return -1;
+	}
+	if (!gnutls_x509_crt_check_key_purpose(leaf, client ? GNUTLS_KP_TLS_WWW_CLIENT :
+							      GNUTLS_KP_TLS_WWW_SERVER, 0)) {
+		snprintf(why, size,
+			 "%s: its extended key usage lacks %s: issue one for a TLS %s", path,
+			 client ? "clientAuth" : "serverAuth", client ? "client" : "server");
+		return -1;
+	}
+	return 0;
+}
+
+static bool key_matches(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key)
+{
+	unsigned char a[64], b[64];
+	size_t a_len = sizeof(a), b_len = sizeof(b);
+
+	return gnutls_x509_crt_get_key_id(crt, GNUTLS_KEYID_USE_SHA256, a, &a_len) == 0 &&
+	       gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, b, &b_len) == 0 &&
+	       a_len == b_len && memcmp(a, b, a_len) == 0;
+}
+
+static int add_name(struct kseal_certificate *c, const gnutls_datum_t *value)
+{
+	char **names;
+
+	if (!value->size || memchr(value->data, '\0', value->size))
+		return 0;
+	names = realloc(c->names, (c->name_count + 1) * sizeof(*names));
+	if (!names)
+		return -1;
+	c->names = names;
+	names[c->name_count] = strndup((char *)value->data, value->size);
+	if (!names[c->name_count])
+		return -1;
+	for (char *p = names[c->name_count]; *p; p++)
+		*p = tolower((unsigned char)*p);
+	c->name_count++;
+	return 0;
+}
+
+static int read_names(struct kseal_certificate *c)
+{
+	gnutls_subject_alt_names_t names = NULL;
+	gnutls_datum_t ext = { NULL, 0 }, value;
+	unsigned int type, critical;
+	int ret = 0;
+
+	if (gnutls_x509_crt_get_extension_by_oid2(c->chain.list[0], GNUTLS_X509EXT_OID_SAN, 0,
+						  &ext, &critical) < 0)
+		return 0;
+	if (gnutls_subject_alt_names_init(&names) == 0 &&
+	    gnutls_x509_ext_import_subject_alt_names(&ext, names, 0) == 0) {
+		for (unsigned int i = 0; ret == 0 &&
+		     gnutls_subject_alt_names_get(names, i, &type, &value, NULL) == 0; i++) {
+			if (type == GNUTLS_SAN_DNSNAME)
+				ret = add_name(c, &value);
+		}
+	}
+	if (names)
+		gnutls_subject_alt_names_deinit(names);
+	gnutls_free(ext.data);
+	return ret;
+}
+
+static enum kseal_credentials_status load_one(struct kseal_certificate *c, enum kseal_role role,
+					      char *why, size_t size)
+{
+	if (kseal_pem_certificates(c->path, &c->chain, why, size) < 0 ||
+	    check_chain(c->path, &c->chain, role, why, size) < 0)
+		return KSEAL_CREDENTIALS_CERTIFICATE;
+	if (read_names(c) < 0) {
+		snprintf(why, size, "%s: %s", c->path, strerror(ENOMEM));
+		return KSEAL_CREDENTIALS_CERTIFICATE;
+	}
+	/* A key elsewhere is compared when it is given to GnuTLS. */
+	if (gnutls_url_is_supported(c->key_path))
+		return KSEAL_CREDENTIALS_OK;
+	if (kseal_pem_key(c->key_path, &c->key, why, size) < 0)
+		return KSEAL_CREDENTIALS_KEY;
+	if (!key_matches(c->chain.list[0], c->key)) {
+		snprintf(why, size, "%s: is not the key of the certificate in %s: name the right pair",
+			 c->key_path, c->path);
+		return KSEAL_CREDENTIALS_KEY;
+	}
+	return KSEAL_CREDENTIALS_OK;
+}
+
+/* Adds an entry; its paths are copied. */
+static struct kseal_certificate *add(struct kseal_certificates *c, const char *path,
+				     const char *key_path)
+{
+	struct kseal_certificate *list, *new;
+
+	list = realloc(c->list, (c->count + 1) * sizeof(*list));
+	if (!list)
+		return NULL;
+	c->list = list;
+	new = &list[c->count++];
+	memset(new, 0, sizeof(*new));
+	new->path = strdup(path);
+	new->key_path = strdup(key_path);
+	return new->path && new->key_path ? new : NULL;
+}
+
+static int is_pem(const struct dirent *d)
+{
+	size_t len = strlen(d->d_name);
+
+	return len > 4 && d->d_name[0] != '.' && strcmp(d->d_name + len - 4, ".pem") == 0;
+}
+
+/* NAME.pem with its key in NAME.key, or in itself. */
+static enum kseal_credentials_status load_directory(struct kseal_certificates *c,
+						    const struct kseal_profile *p,
+						    char *why, size_t size)
+{
+	enum kseal_credentials_status status = KSEAL_CREDENTIALS_DIRECTORY;
+	struct kseal_certificate *new;
+	struct dirent **files;
+	char path[4096], key[4096];
+	int count;
+
+	count = scandir(p->directory, &files, is_pem, alphasort);
+	if (count <= 0 || count > DIRECTORY_MAX) {
+		snprintf(why, size, "%s: %s", p->directory, count < 0 ? strerror(errno) :
+			 count ? "too many files" :
+			 "holds no file NAME.pem: put certificates there, each with NAME.key");
+		if (count < 0)
+			return status;
+	} else {
+		status = KSEAL_CREDENTIALS_OK;
+	}
+	for (int i = 0; i < count; i++) {
+		if (status == KSEAL_CREDENTIALS_OK) {
+			snprintf(path, sizeof(path), "%s/%s", p->directory, files[i]->d_name);
+			snprintf(key, sizeof(key), "%.*s.key", (int)strlen(path) - 4, path);
+			new = add(c, path, access(key, F_OK) == 0 ? key : path);
+			if (new)
+				status = load_one(new, p->role, why, size);
+			else
+				snprintf(why, size, "%s: %s", path, strerror(ENOMEM));
+			/* Not the options of that name: the directory has them. */
+			if (!new || status != KSEAL_CREDENTIALS_OK)
+				status = KSEAL_CREDENTIALS_DIRECTORY;
+		}
+		free(files[i]);
+	}
+	free(files);
+	return status;
+}
+
+/**
+ * kseal_certificates_load() - read and check what a profile names
+ * @c: all zero; to be freed even on failure
+ * @p: role, certificates, keys and directory are set
+ * @why: on failure: what is wrong and what to do
+ * @size: of @why
+ *
+ * Return: KSEAL_CREDENTIALS_OK, or which option is to blame, with @why.
+ */
+enum kseal_credentials_status kseal_certificates_load(struct kseal_certificates *c,
+						      const struct kseal_profile *p,
+						      char *why, size_t size)
+{
+	enum kseal_credentials_status status = KSEAL_CREDENTIALS_OK;
+	struct kseal_certificate *new;
+
+	for (size_t i = 0; i < p->certificate_count && status == KSEAL_CREDENTIALS_OK; i++) {
+		new = add(c, p->certificates[i],
+			  p->key_count ? p->keys[i] : p->certificates[i]);
+		if (!new) {
+			snprintf(why, size, "%s: %s", p->certificates[i], strerror(ENOMEM));
+			return KSEAL_CREDENTIALS_CERTIFICATE;
+		}
+		status = load_one(new, p->role, why, size);
+	}
+	if (p->directory && status == KSEAL_CREDENTIALS_OK)
+		status = load_directory(c, p, why, size);
+	return status;
+}
+
+static int give_url(const struct kseal_certificate *c, gnutls_certificate_credentials_t x509)
+{
+	unsigned int count = c->chain.count;
+	gnutls_pcert_st certs[CHAIN_MAX];
+	gnutls_privkey_t key;
+	int ret;
+
+	ret = gnutls_privkey_init(&key);
+	if (ret < 0)
+		return ret;
+	ret = gnutls_privkey_import_url(key, c->key_path, 0);
+	if (ret < 0)
+		goto fail;
+	ret = gnutls_pcert_import_x509_list(certs, c->chain.list, &count, 0);
+	if (ret < 0)
+		goto fail;
+	ret = gnutls_certificate_set_key(x509, NULL, 0, certs, count, key);
+	if (ret >= 0)
+		return 0;
+	for (unsigned int i = 0; i < count; i++)
+		gnutls_pcert_deinit(&certs[i]);
+fail:
+	gnutls_privkey_deinit(key);
+	return ret;
+}
+
+/**
+ * kseal_certificate_give() - give a certificate and its key to credentials
+ * @c: loaded
+ * @x509: takes a copy, or another handle of a key elsewhere
+ * @why: on failure: what is wrong and what to do
+ * @size: of @why
+ *
+ * Return: 0, or -1 with @why.
+ */
+int kseal_certificate_give(const struct kseal_certificate *c,
+			   gnutls_certificate_credentials_t x509, char *why, size_t size)
+{
+	int ret;
+
+	if (c->key)
+		ret = gnutls_certificate_set_x509_key(x509, c->chain.list, c->chain.count, c->key);
+	else
+		ret = give_url(c, x509);
+	if (ret >= 0)
+		return 0;
+	if (ret == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
+		snprintf(why, size, "%s: is not the key of the certificate in %s: name the right pair",
+			 c->key_path, c->path);
+	else
+		snprintf(why, size, "%s: %s%s", c->key_path, gnutls_strerror(ret),
+			 c->key ? "" : ": check the URL, its token and its PIN (p11tool --list-privkeys)");
+	return -1;
+}
+
+/**
+ * kseal_certificates_free() - free certificates and wipe their keys
+ * @c: loaded, or partly so
+ */
+void kseal_certificates_free(struct kseal_certificates *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		struct kseal_certificate *one = &c->list[i];
+
+		for (size_t j = 0; j < one->name_count; j++)
+			free(one->names[j]);
+		if (one->key)
+			gnutls_x509_privkey_deinit(one->key);
+		kseal_chain_free(&one->chain);
+		free(one->names);
+		free(one->key_path);
+		free(one->path);
+	}
+	free(c->list);
+	c->list = NULL;
+	c->count = 0;
+}
