@@ -18,6 +18,7 @@
 #include "log.h"
 
 struct kseal_credentials;
+struct kseal_rule;
 struct kseal_resumption;
 
 #define KSEAL_CONFIG_DEFAULT	"/etc/kseal/kseald.conf"
@@ -49,6 +50,8 @@ enum kseal_client_auth {
  * @ca: PEM file or NULL: none for a server, for a client what the system trusts
  * @crl: PEM file or NULL
  * @client_auth: whether clients are asked for a certificate
+ * @rules: one of them must match a peer's certificate
+ * @rule_count: how many, 0: any certificate will do
  * @server_name: whom a client wants to reach, whatever the connector says; or NULL
  * @ports: local ports that may be served, none for all
  * @port_count: how many
@@ -80,6 +83,8 @@ struct kseal_profile {
 	char *ca;
 	char *crl;
 	enum kseal_client_auth client_auth;
+	struct kseal_rule *rules;
+	size_t rule_count;
 	char *server_name;
 	uint16_t *ports;
 	size_t port_count;

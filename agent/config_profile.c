@@ -17,6 +17,7 @@
 #include "config.h"
 #include "config_profile.h"
 #include "credentials.h"
+#include "rules.h"
 #include "resumption.h"
 
 #define TIMEOUT_DEFAULT	10	/* seconds */
@@ -30,6 +31,7 @@ static const char *const option_names[OPT_COUNT] = {
 	[OPT_CA] = "ca",
 	[OPT_CRL] = "crl",
 	[OPT_CLIENT_AUTH] = "client-auth",
+	[OPT_ALLOW] = "allow",
 	[OPT_SERVER_NAME] = "server-name",
 	[OPT_PORTS] = "ports",
 	[OPT_USERS] = "users",
@@ -51,6 +53,7 @@ cfg_opt_t kseal_config_profile_options[] = {
 	CFG_STR("client-ca", NULL, CFGF_NODEFAULT),
 	CFG_STR("client-auth", "off", CFGF_NONE),
 	CFG_STR("crl", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("allow", "{}", CFGF_NONE),
 	CFG_INT_LIST("ports", "{}", CFGF_NONE),
 	CFG_STR_LIST("users", "{}", CFGF_NONE),
 	CFG_STR_LIST("groups", "{}", CFGF_NONE),
@@ -69,6 +72,7 @@ cfg_opt_t kseal_config_client_options[] = {
 	CFG_STR_LIST("key", "{}", CFGF_NONE),
 	CFG_STR("ca", NULL, CFGF_NODEFAULT),
 	CFG_STR("crl", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("allow", "{}", CFGF_NONE),
 	CFG_STR("server-name", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("users", "{}", CFGF_NONE),
 	CFG_STR_LIST("groups", "{}", CFGF_NONE),
@@ -188,6 +192,7 @@ static int check_value(int line, enum kseal_option which, cfg_opt_t *opt,
 {
 	enum kseal_client_auth auth;
 	const char *text = NULL;
+	struct kseal_rule rule;
 	unsigned int mask = 0;
 	long number = 0;
 	bool on;
@@ -208,6 +213,13 @@ static int check_value(int line, enum kseal_option which, cfg_opt_t *opt,
 		if (find_client_auth(text, &auth) < 0)
 			return kseal_config_fail(line, "client-auth is \"%s\": write \"off\", \"request\" or \"require\"",
 						 text);
+		break;
+	case OPT_ALLOW:
+		if (kseal_rule_parse(&rule, text) < 0)
+			return kseal_config_fail(line,
+						 "allow has \"%s\": write \"cn:\", \"dns:\", \"uri:\", \"ip:\", \"email:\", \"fingerprint:\" or \"issuer:\" and a value; kseald.conf(5) has the forms",
+						 text);
+		kseal_rule_free(&rule);
 		break;
 	case OPT_PORTS:
 		if (number < 1 || number > UINT16_MAX)
@@ -393,6 +405,16 @@ static int copy_lists(struct kseal_profile *p, cfg_t *sec)
 			return -1;
 	}
 
+	n = cfg_size(sec, "allow");
+	p->rules = copy_array(n, sizeof(*p->rules));
+	if (!p->rules)
+		return -1;
+	for (p->rule_count = 0; p->rule_count < n; p->rule_count++) {
+		if (kseal_rule_parse(&p->rules[p->rule_count],
+				     cfg_getnstr(sec, "allow", p->rule_count)) < 0)
+			return -1;
+	}
+
 	if (copy_strings(&p->alpn, &p->alpn_count, sec, "alpn") < 0 ||
 	    copy_strings(&p->certificates, &p->certificate_count, sec, "certificate") < 0 ||
 	    copy_strings(&p->keys, &p->key_count, sec, "key") < 0)
@@ -467,6 +489,9 @@ static int check_server(struct kseal_profile *p, const int *lines, int begin)
 	if (p->client_auth == KSEAL_CLIENT_AUTH_OFF && p->ca)
 		return kseal_config_fail(lines[OPT_CLIENT_CA],
 					 "client-ca does nothing while client-auth is \"off\": set client-auth to \"request\" or \"require\", or remove client-ca");
+	if (p->rule_count && !p->ca)
+		return kseal_config_fail(lines[OPT_ALLOW],
+					 "allow does nothing while clients show no certificate: set client-auth and client-ca, or remove allow");
 	if (p->crl && !p->ca)
 		return kseal_config_fail(lines[OPT_CRL],
 					 "crl does nothing while clients show no certificate: set client-auth and client-ca, or remove crl");
@@ -580,6 +605,9 @@ void kseal_config_profile_free(struct kseal_profile *p)
 	free_strings(p->alpn, p->alpn_count);
 	free_strings(p->certificates, p->certificate_count);
 	free_strings(p->keys, p->key_count);
+	for (size_t i = 0; i < p->rule_count; i++)
+		kseal_rule_free(&p->rules[i]);
+	free(p->rules);
 	kseal_resumption_free(p->resumption);
 	kseal_credentials_free(p->credentials);
 	free(p->ports);

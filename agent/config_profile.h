@@ -21,6 +21,7 @@ enum kseal_option {
 	OPT_CA,
 	OPT_CRL,
 	OPT_CLIENT_AUTH,
+	OPT_ALLOW,
 	OPT_SERVER_NAME,
 	OPT_PORTS,
 	OPT_USERS,

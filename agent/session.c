@@ -649,6 +649,8 @@ static int set_up_tls(struct kseal_session *s)
 	if (!is_client(s))
 		gnutls_handshake_set_post_client_hello_function(s->tls, on_server_name);
 	s->expected.role = s->profile->role;
+	s->expected.rules = s->profile->rules;
+	s->expected.rule_count = s->profile->rule_count;
 	s->expected.required = s->profile->client_auth == KSEAL_CLIENT_AUTH_REQUIRE;
 	if (is_client(s) || s->profile->client_auth != KSEAL_CLIENT_AUTH_OFF)
 		gnutls_session_set_verify_function(s->tls, verify_peer);

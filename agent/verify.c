@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rules.h"
 #include "verify.h"
 
 static int refuse(struct kseal_verdict *v, gnutls_alert_description_t alert, int error,
@@ -139,7 +140,7 @@ static int say_untrusted(const struct kseal_expected *e, unsigned int status,
  * @e: whom it should be of
  * @verdict: filled in if not
  *
- * Chain, dates, revocation, purpose; a server's name or address.
+ * Chain, dates, revocation, purpose; a server's name or address; the profile's rules.
  *
  * Return: 0 or a GnuTLS error.
  */
@@ -187,5 +188,8 @@ int kseal_verify(gnutls_session_t tls, const struct kseal_expected *e,
 	if (client && e->host && !has_dns_name(&certs[0]))
 		return refuse(verdict, GNUTLS_A_BAD_CERTIFICATE, GNUTLS_E_CERTIFICATE_ERROR,
 			      "%s: it has no subject alternative name", subject);
+	if (!kseal_rules_allow(e->rules, e->rule_count, &certs[0]))
+		return refuse(verdict, GNUTLS_A_ACCESS_DENIED, GNUTLS_E_CERTIFICATE_ERROR,
+			      "%s: good, but no rule of allow matches it", subject);
 	return 0;
 }

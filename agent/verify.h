@@ -10,6 +10,8 @@
 #include <linux/kseal.h>
 #include <stdbool.h>
 
+struct kseal_rule;
+
 /**
  * struct kseal_expected - whom a certificate must be of
  * @role: ours: of a server (KSEAL_ROLE_CLIENT), or of a client (KSEAL_ROLE_SERVER)
@@ -18,6 +20,8 @@
  * @host: likewise, if it is a host name
  * @ip: a server's address, if it is one
  * @ip_size: 4, 16, or 0 for none
+ * @rules: one of them must match
+ * @rule_count: of @rules, 0: any certificate will do
  */
 struct kseal_expected {
 	enum kseal_role role;
@@ -26,6 +30,8 @@ struct kseal_expected {
 	bool host;
 	unsigned char ip[16];
 	size_t ip_size;
+	const struct kseal_rule *rules;
+	size_t rule_count;
 };
 
 /**

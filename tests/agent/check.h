@@ -32,5 +32,6 @@ void test_clients(void);
 void test_client_tickets(void);
 void test_preambles(void);
 void test_certificates(void);
+void test_rule_kinds(void);
 
 #endif /* KSEAL_TEST_CHECK_H */

@@ -103,6 +103,7 @@ client "upstream" {{
 	certificate = "{certs}/client.pem"
 	key = "{certs}/client.key"
 	server-name = "example.test"
+	allow = {{ "dns:example.test" }}
 	users = {{ "root" }}
 	groups = {{ 33 }}
 	timeout = 5
@@ -230,6 +231,11 @@ bad("client-ca: not of a CA", files("chain.pem", "server.key", 'client-auth = "r
 
 bad("truncation", in_profile('truncation = "maybe"'), 4, '"maybe": write "strict" or "tolerate"')
 bad("proxy-protocol", in_profile('proxy-protocol = "v1"'), 4, '"v1": write "v2"')
+bad("allow: no rule", in_profile('client-auth = "request"', f'client-ca = "{certs}/clients.pem"',
+                                'allow = { "dns:a.test", "host:b.test" }'), 6,
+    'allow has "host:b.test": write "cn:"')
+bad("allow without client certificates", in_profile('allow = { "dns:a.test" }'), 4,
+    "allow does nothing while clients show no certificate")
 bad("crl without client certificates", in_profile(f'crl = "{certs}/revoked.crl"'), 4,
     "crl does nothing while clients show no certificate")
 bad("crl: not one", in_profile('client-auth = "request"', f'client-ca = "{certs}/ca.pem"',

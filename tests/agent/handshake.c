@@ -63,6 +63,7 @@ int main(int argc, char **argv)
 	test_client_tickets();
 	test_preambles();
 	test_certificates();
+	test_rule_kinds();
 	printf("1..%d\n", tests);
 	kseal_config_put(test_config);
 	return failures ? 1 : 0;
