@@ -686,7 +686,8 @@ int kseal_peek_len(struct socket *sock)
 /**
  * kseal_ioctl() - ioctl() of an open socket
  * @sk: socket, SEALED or EXPLICIT
- * @cmd: SIOCINQ (FIONREAD) is ours; SIOCOUTQ counts ciphertext
+ * @cmd: SIOCINQ (FIONREAD) is ours; SIOCOUTQ counts ciphertext, with what TCP does
+ *	not have yet
  * @karg: result
  *
  * Context: process; takes the socket lock.
@@ -695,9 +696,14 @@ int kseal_peek_len(struct socket *sock)
 int kseal_ioctl(struct sock *sk, int cmd, int *karg)
 {
 	struct kseal_sock *ks = kseal_get(sk);
+	int err;
 
-	if (cmd != SIOCINQ || !kseal_rx_keyed(&ks->rx))
-		return kseal_base_ioctl(ks->family->base, sk, cmd, karg);
+	if (cmd != SIOCINQ || !kseal_rx_keyed(&ks->rx)) {
+		err = kseal_base_ioctl(ks->family->base, sk, cmd, karg);
+		if (!err && (cmd == SIOCOUTQ || cmd == SIOCOUTQNSD))
+			*karg += kseal_tx_unsent(sk);
+		return err;
+	}
 	lock_sock(sk);
 	*karg = rx_inq(sk, &ks->rx);
 	release_sock(sk);

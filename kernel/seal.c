@@ -328,6 +328,20 @@ int kseal_record_fill(struct sock *sk, struct kseal_tx_ring *ring,
 	return n;
 }
 
+/**
+ * kseal_record_len() - how long the open record would be if it were sealed now
+ * @tx: outgoing direction, with an open record
+ *
+ * Context: any, under the socket lock.
+ * Return: bytes on the wire.
+ */
+unsigned int kseal_record_len(const struct kseal_tx *tx)
+{
+	const struct kseal_format *f = &tx->key.format;
+
+	return f->prefix + tx->ring->payload + f->tail + f->tag;
+}
+
 static void tx_count(struct sock *sk, struct kseal_tx *tx, unsigned int bytes)
 {
 	tx->records++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Records on their way out. Used by tx.c only.
+ * Records on their way out. Used by tx.c and cork.c only.
  */
 #ifndef _KSEAL_SEAL_H
 #define _KSEAL_SEAL_H
@@ -71,6 +71,12 @@ static inline bool kseal_record_has_room(const struct kseal_tx_ring *ring,
 	       ring->nr_src < TX_SEGS - 2 && ring->nr_dst < TX_SEGS - 2;
 }
 
+/* There is something in the open record. */
+static inline bool kseal_record_pending(const struct kseal_tx_ring *ring)
+{
+	return ring && ring->open && ring->payload;
+}
+
 int kseal_ring_init(struct kseal_tx *tx);
 void kseal_ring_bind(struct kseal_tx *tx);
 int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type,
@@ -78,6 +84,7 @@ int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type,
 int kseal_record_fill(struct sock *sk, struct kseal_tx_ring *ring,
 		      struct msghdr *msg, unsigned int want);
 int kseal_record_seal(struct sock *sk, struct kseal_tx *tx);
+unsigned int kseal_record_len(const struct kseal_tx *tx);
 void kseal_record_drop(struct kseal_tx_ring *ring);
 void kseal_ring_taken(struct kseal_tx_ring *ring, unsigned int len);
 void kseal_ring_empty(struct kseal_tx_ring *ring);

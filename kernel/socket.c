@@ -18,6 +18,7 @@
 #include <linux/module.h>
 #include <net/tcp.h>
 
+#include "cork.h"
 #include "handshake.h"
 #include "listen.h"
 #include "net.h"
@@ -374,6 +375,8 @@ static void kseal_open(struct sock *sk, struct kseal_sock *ks,
 {
 	ks->state = state;
 	WRITE_ONCE(sk->sk_prot, &ks->family->open);
+	if (kseal_tx_keyed(&ks->tx))
+		kseal_cork_open(sk);
 	if (kseal_rx_keyed(&ks->rx))
 		kseal_rx_open(sk);
 }

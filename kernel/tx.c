@@ -4,16 +4,17 @@
  * records, encrypts each once, into fresh memory, and queues several of them
  * with one call of TCP's own sendmsg, which takes the memory over.
  *
- * Bytes that the application has been told are sent are sealed and queued, all
- * of their record. So room in the send buffer is waited for before a record is
- * begun, and what has been sealed is then queued beyond the limit if need be, by
- * not more than a record. Only when memory runs out can something be left in the
- * ring, which the next call or our work item sends; a stream that is closed
- * before that is reset.
+ * Small writes share a record while TCP would not send them anyway (cork.c). What is
+ * sealed is queued, all of its record. So room in the send buffer is waited for
+ * before a record is begun, and what has been sealed is then queued beyond the limit
+ * if need be, by not more than a record. Only when memory runs out can sealed records
+ * be left in the ring, which the next call or our work item sends; a stream that is
+ * closed before that is reset.
  */
 #include <net/tcp.h>
 
 #include "alert.h"
+#include "cork.h"
 #include "seal.h"
 #include "socket.h"
 #include "stats.h"
@@ -22,12 +23,14 @@
 
 #define TX_CORK_DELAY	(HZ / 5)	/* as long as TCP corks */
 #define TX_RETRY_DELAY	(HZ / 20)
+#define TX_BUSY_DELAY	1
 
 /* More than any send buffer, small enough to calculate with. */
 #define TX_SNDBUF_OPEN	SZ_512M
 
 #define RECORD_SIZE_LIMIT_MIN	64	/* RFC 8449 §4 */
 
+static int tx_flush(struct sock *sk, struct kseal_tx *tx);
 static void tx_work(struct work_struct *work);
 
 /**
@@ -82,6 +85,27 @@ bool kseal_tx_stuck(const struct kseal_tx *tx)
 }
 
 /**
+ * kseal_tx_unsent() - what will be on the wire but TCP does not have yet
+ * @sk: socket, SEALED or EXPLICIT
+ *
+ * Context: process; takes the socket lock.
+ * Return: bytes.
+ */
+unsigned int kseal_tx_unsent(struct sock *sk)
+{
+	struct kseal_tx *tx = &kseal_get(sk)->tx;
+	unsigned int n = 0;
+
+	lock_sock(sk);
+	if (tx->ring)
+		n = tx->ring->sealed;
+	if (kseal_record_pending(tx->ring))
+		n += kseal_record_len(tx);
+	release_sock(sk);
+	return n;
+}
+
+/**
  * kseal_tx_set_key() - TLS_TX
  * @sk: socket, HELD or EXPLICIT
  * @optval: struct tls12_crypto_info_*
@@ -118,6 +142,8 @@ int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	}
 	tx->sk = sk;
 	kseal_ring_bind(tx);
+	if (ks->state == KSEAL_EXPLICIT)
+		kseal_cork_open(sk);
 	return 0;
 }
 
@@ -140,7 +166,9 @@ int kseal_tx_set_max_payload(struct sock *sk, sockptr_t optval,
 	struct kseal_tx *tx = &ks->tx;
 	u16 val;
 
-	if (tx->ring && tx->ring->open && tx->ring->payload)
+	if (kseal_record_pending(tx->ring) && !tx->more)
+		tx_flush(sk, tx);
+	if (kseal_record_pending(tx->ring))
 		return -EBUSY;
 	if (sockptr_is_null(optval) || optlen != sizeof(val))
 		return -EINVAL;
@@ -259,14 +287,27 @@ static int tx_flush(struct sock *sk, struct kseal_tx *tx)
 {
 	int err = 0;
 
-	if (!tx->err && tx->ring->open && tx->ring->payload)
+	if (!tx->err && kseal_record_pending(tx->ring))
 		err = kseal_record_seal(sk, tx);
 	if (err == -ENOMEM)
 		tx_schedule(tx, TX_RETRY_DELAY);
 	return tx_push(sk, tx, 0) ?: err;
 }
 
-/* Sends what could not be sent earlier, or has been corked for long enough. */
+/*
+ * Seal what is open and send it, unless it has to wait: for more, or for TCP. The
+ * work looks after it then, even if nobody tells that it need wait no longer.
+ */
+static void tx_settle(struct sock *sk, struct kseal_tx *tx)
+{
+	if (!tx->err && kseal_record_pending(tx->ring) &&
+	    (tx->more || kseal_cork_wait(sk, tx)))
+		tx_schedule(tx, TX_CORK_DELAY);
+	else
+		tx_flush(sk, tx);
+}
+
+/* Sends what could not be sent earlier, or has been held back for long enough. */
 static void tx_work(struct work_struct *work)
 {
 	struct kseal_tx *tx = container_of(to_delayed_work(work),
@@ -279,13 +320,16 @@ static void tx_work(struct work_struct *work)
 	busy = sock_owned_by_user(sk);
 	spin_unlock_bh(&sk->sk_lock.slock);
 	if (busy) {
-		schedule_delayed_work(&tx->work, TX_RETRY_DELAY);
+		schedule_delayed_work(&tx->work, TX_BUSY_DELAY);
 		return;
 	}
 
 	lock_sock(sk);
-	if (!tx->stopping)
-		tx_flush(sk, tx);
+	if (!tx->stopping) {
+		tx->more = false;
+		tx_push(sk, tx, 0);
+		tx_settle(sk, tx);
+	}
 	release_sock(sk);
 }
 
@@ -333,10 +377,11 @@ static int tx_fill(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg)
 
 /* Take what the send buffer has room for, seal and send it. */
 static int tx_batch(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg,
-		    u8 type, bool more, size_t *copied)
+		    u8 type, size_t *copied)
 {
 	int room = READ_ONCE(sk->sk_sndbuf) - READ_ONCE(sk->sk_wmem_queued);
 	int budget = clamp(room, KSEAL_MAX_PLAINTEXT, TX_BATCH);
+	bool now = type != TLS_RECORD_TYPE_DATA || msg->msg_flags & MSG_EOR;
 	struct kseal_tx_ring *ring = tx->ring;
 	int n, err;
 
@@ -352,14 +397,15 @@ static int tx_batch(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg,
 		*copied += n;
 		budget -= n;
 		if (!kseal_record_has_room(ring, tx->max_payload) ||
-		    !(more || msg_data_left(msg)))
+		    !(msg_data_left(msg) || tx->more ||
+		      (!now && kseal_cork_holds(sk, tx))))
 			err = kseal_record_seal(sk, tx);
 		if (tx->err)
 			*copied -= n;
 	} while (!err && msg_data_left(msg) && budget > 0 &&
 		 kseal_ring_has_room(ring));
 
-	n = tx_push(sk, tx, more || (!err && msg_data_left(msg)) ? MSG_MORE :
+	n = tx_push(sk, tx, tx->more || (!err && msg_data_left(msg)) ? MSG_MORE :
 			    msg->msg_flags & MSG_EOR);
 	return n ?: err;
 }
@@ -372,7 +418,6 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
 	size_t copied = 0;
 	u8 type = 0;
 	int err = 0;
-	bool more;
 
 	if ((msg->msg_flags & MSG_MORE) && (msg->msg_flags & MSG_EOR))
 		return -EINVAL;
@@ -386,8 +431,8 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
 		return err;
 	if (type)
 		tx_flush(sk, tx);
-	more = !type && (msg->msg_flags & MSG_MORE ||
-			 tcp_sk(sk)->nonagle & TCP_NAGLE_CORK);
+	tx->more = !type && (msg->msg_flags & MSG_MORE ||
+			     tcp_sk(sk)->nonagle & TCP_NAGLE_CORK);
 	type = type ?: TLS_RECORD_TYPE_DATA;
 
 	for (;;) {
@@ -400,7 +445,7 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
 		if (!err && !msg_data_left(msg))
 			break;
 		if (!err && sk_stream_memory_free(sk)) {
-			err = tx_batch(sk, tx, msg, type, more, &copied);
+			err = tx_batch(sk, tx, msg, type, &copied);
 			if (!err)
 				continue;
 			if (err != -EAGAIN && err != -ENOMEM)
@@ -414,12 +459,8 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
 			break;
 	}
 
-	if (tx->ring->open && tx->ring->payload && !tx->err) {
-		if (!more)
-			tx_flush(sk, tx);
-		else
-			tx_schedule(tx, TX_CORK_DELAY);
-	}
+	if (kseal_record_pending(tx->ring))
+		tx_settle(sk, tx);
 	return copied ?: sk_stream_error(sk, msg->msg_flags, err);
 }
 
@@ -455,10 +496,11 @@ int kseal_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 }
 
 /**
- * kseal_tx_uncork() - send an open record that nothing holds back any more
+ * kseal_tx_uncork() - no more is announced for the open record
  * @sk: socket, SEALED or EXPLICIT
  *
- * For when TCP_CORK is taken off or TCP_NODELAY is set.
+ * For when TCP_CORK is taken off or TCP_NODELAY is set. Sends it, unless TCP would
+ * not.
  *
  * Context: process; takes the socket lock.
  */
@@ -467,8 +509,10 @@ void kseal_tx_uncork(struct sock *sk)
 	struct kseal_tx *tx = &kseal_get(sk)->tx;
 
 	lock_sock(sk);
-	if (kseal_tx_keyed(tx) && !(tcp_sk(sk)->nonagle & TCP_NAGLE_CORK))
-		tx_flush(sk, tx);
+	if (kseal_tx_keyed(tx) && !(tcp_sk(sk)->nonagle & TCP_NAGLE_CORK)) {
+		tx->more = false;
+		tx_settle(sk, tx);
+	}
 	release_sock(sk);
 }
 
@@ -552,6 +596,7 @@ void kseal_tx_release(struct sock *sk)
 
 	lock_sock(sk);
 	tx->stopping = true;
+	kseal_cork_release(sk);
 	release_sock(sk);
 	cancel_delayed_work_sync(&tx->work);
 	kseal_key_free(&tx->key);

@@ -23,11 +23,15 @@ struct kseal_tx_ring;
  * @err: negative errno that every later send gets; 0 while the stream is intact
  * @closed: close_notify (or a fatal alert) has been sent
  * @stuck: TCP has had no memory for what is sealed; read without the lock by poll
+ * @more: the application has announced more for the open record (MSG_MORE,
+ *	TCP_CORK)
  * @stopping: the socket is being closed; @work is not scheduled any more
  * @max_payload: bytes of plaintext that a record of data may have
  * @update_due: the peer wants a KeyUpdate before the next application data
- * @work: sends what is left in the ring when no call of the application does
+ * @work: seals and sends what is in the ring when no call of the application does
  * @sk: for @work
+ * @write_space: the socket's callback before ours (cork.c); NULL while it is not
+ *	ours
  * @records: records sealed
  * @bytes: application bytes in them
  * @rekeys: KeyUpdates sent, or next keys set
@@ -40,11 +44,13 @@ struct kseal_tx {
 	int err;
 	bool closed;
 	bool stuck;
+	bool more;
 	bool stopping;
 	bool update_due;
 	u16 max_payload;
 	struct delayed_work work;
 	struct sock *sk;
+	void (*write_space)(struct sock *sk);
 	u64 records;
 	u64 bytes;
 	u64 rekeys;
@@ -67,6 +73,7 @@ int kseal_tx_fail(struct kseal_tx *tx, int err);
 void kseal_tx_push(struct sock *sk);
 void kseal_tx_want_update(struct sock *sk);
 bool kseal_tx_stuck(const struct kseal_tx *tx);
+unsigned int kseal_tx_unsent(struct sock *sk);
 void kseal_tx_shutdown(struct sock *sk);
 void kseal_tx_release(struct sock *sk);
 

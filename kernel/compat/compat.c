@@ -71,10 +71,17 @@ int kseal_proto_ioctl(struct sock *sk, int cmd, unsigned long arg)
 	struct kseal_sock *ks = kseal_get(sk);
 	int err, karg = 0;
 
-	if (cmd != SIOCINQ || !kseal_rx_keyed(&ks->rx))
-		return ks->family->base->ioctl(sk, cmd, arg);
-	err = kseal_ioctl(sk, cmd, &karg);
-	return err ?: put_user(karg, (int __user *)arg);
+	if (cmd == SIOCINQ && kseal_rx_keyed(&ks->rx)) {
+		err = kseal_ioctl(sk, cmd, &karg);
+		return err ?: put_user(karg, (int __user *)arg);
+	}
+	err = ks->family->base->ioctl(sk, cmd, arg);
+	if (err || (cmd != SIOCOUTQ && cmd != SIOCOUTQNSD))
+		return err;
+	if (get_user(karg, (int __user *)arg))
+		return -EFAULT;
+	karg += kseal_tx_unsent(sk);
+	return put_user(karg, (int __user *)arg);
 }
 
 #endif
