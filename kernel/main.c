@@ -12,7 +12,9 @@
 #include "net.h"
 #include "netlink.h"
 #include "proxy.h"
+#include "seal.h"
 #include "ulp.h"
+#include "unseal.h"
 
 unsigned int kseal_net_id __read_mostly;
 
@@ -51,9 +53,15 @@ static int __init kseal_init(void)
 	err = register_pernet_subsys(&kseal_net_ops);
 	if (err)
 		return err;
-	err = kseal_handshake_init();
+	err = kseal_seal_init();
 	if (err)
 		goto err_net;
+	err = kseal_unseal_init();
+	if (err)
+		goto err_seal;
+	err = kseal_handshake_init();
+	if (err)
+		goto err_unseal;
 	err = kseal_proxy_init();
 	if (err)
 		goto err_handshake;
@@ -71,6 +79,10 @@ err_proxy:
 	kseal_proxy_exit();
 err_handshake:
 	kseal_handshake_exit();
+err_unseal:
+	kseal_unseal_exit();
+err_seal:
+	kseal_seal_exit();
 err_net:
 	unregister_pernet_subsys(&kseal_net_ops);
 	return err;
@@ -84,6 +96,8 @@ static void __exit kseal_exit(void)
 	kseal_handshake_exit();
 	unregister_pernet_subsys(&kseal_net_ops);
 	rcu_barrier();
+	kseal_unseal_exit();
+	kseal_seal_exit();
 }
 
 module_init(kseal_init);

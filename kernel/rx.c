@@ -165,9 +165,6 @@ int kseal_rx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	struct kseal_rx *rx = &ks->rx;
 	int err;
 
-	err = kseal_unseal_init(rx);
-	if (err)
-		return err;
 	if (ks->state != KSEAL_EXPLICIT)
 		return kseal_key_set(&rx->key, &ks->tx.key, optval, optlen);
 	err = kseal_key_set_explicit(&rx->key, &ks->tx.key, optval, optlen);
@@ -354,6 +351,7 @@ static int rx_wait(struct sock *sk, struct kseal_rx *rx, long *timeo,
 		return -EAGAIN;
 	if (signal_pending(current))
 		return sock_intr_errno(*timeo);
+	kseal_unseal_done(rx);
 	rx->readers++;
 	rx_refresh(sk, rx);
 	add_wait_queue(sk_sleep(sk), &wait);
@@ -449,6 +447,7 @@ static int rx_recvmsg(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 		sk_peek_offset_fwd(sk, copied);
 	else
 		sk_peek_offset_bwd(sk, copied);
+	kseal_unseal_done(rx);
 	rx_refresh(sk, rx);
 	return copied ?: err;
 }
@@ -525,6 +524,7 @@ static ssize_t rx_splice(struct sock *sk, struct kseal_rx *rx,
 		if (err)
 			break;
 	}
+	kseal_unseal_done(rx);
 	rx_refresh(sk, rx);
 	return copied ?: err;
 }
@@ -573,6 +573,7 @@ static void rx_make_sure(struct sock *sk, struct kseal_rx *rx, bool nonblock)
 	while (!nonblock && skb_queue_empty(&rx->held) && !rx->err &&
 	       !rx->eof && !kseal_unseal_next(sk, rx, NULL, 0))
 		;
+	kseal_unseal_done(rx);
 	rx_refresh(sk, rx);
 	/* What follows a record that was only opened may be waited for, too. */
 	if (rx->squeezed) {
@@ -658,6 +659,7 @@ static int rx_inq(struct sock *sk, struct kseal_rx *rx)
 	while (!rx->err && !rx->eof && rx->held_bytes < RX_HELD_MAX &&
 	       !kseal_unseal_next(sk, rx, NULL, 0))
 		;
+	kseal_unseal_done(rx);
 	rx_refresh(sk, rx);
 	return rx->held_bytes;
 }
@@ -749,6 +751,7 @@ static void rx_discard(struct sock *sk, struct kseal_rx *rx)
 	while (!rx->err && !rx->eof && skb_queue_empty(&rx->held) &&
 	       !kseal_unseal_next(sk, rx, NULL, 0))
 		;
+	kseal_unseal_done(rx);
 	if (rx->eof || rx->err)
 		tcp_read_done(sk, kseal_stream_len(sk) - rx->partial_len);
 }
@@ -776,7 +779,5 @@ void kseal_rx_release(struct sock *sk)
 	kfree(rx->partial);
 	rx->partial = NULL;
 	rx->partial_len = 0;
-	kfree(rx->ring);
-	rx->ring = NULL;
 	release_sock(sk);
 }

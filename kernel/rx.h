@@ -20,7 +20,7 @@ struct kseal_rx_ring;
 /**
  * struct kseal_rx - the incoming direction of a socket
  * @key: its key
- * @ring: work space, allocated with the first key
+ * @ring: work space; NULL between calls
  * @sealed: what is not application data is ours to act on
  * @update_pending: a KeyUpdate has been given to the application, which has yet
  *	to set the next key (RFC 8446 §4.6.3)

@@ -25,43 +25,88 @@
 
 #define TX_CONTROL_MAX	16
 #define TX_BLOCK	16	/* of every cipher that works in blocks */
-#define TX_SPARE_MIN	64	/* a header and a tag, and then some */
 #define TX_CONTROL_ROOM	64	/* bytes of a whole control record, at most */
 
-static_assert(sizeof(struct kseal_tx_ring) <= 2048);
+static struct kmem_cache *ring_cache;
 
-/**
- * kseal_ring_init() - allocate a ring
- * @tx: outgoing direction, about to be keyed
- *
- * Context: process, under the socket lock.
- * Return: 0 or -ENOMEM.
- */
-int kseal_ring_init(struct kseal_tx *tx)
+/* What a ring that holds nothing is like; so it is when it is freed. */
+static void ring_ctor(void *object)
 {
-	if (!tx->ring)
-		tx->ring = kzalloc(sizeof(*tx->ring), GFP_KERNEL);
-	return tx->ring ? 0 : -ENOMEM;
-}
+	struct kseal_tx_ring *ring = object;
 
-/**
- * kseal_ring_bind() - make a ring work with the key
- * @tx: outgoing direction, keyed
- *
- * Context: process, under the socket lock.
- */
-void kseal_ring_bind(struct kseal_tx *tx)
-{
-	struct kseal_tx_ring *ring = tx->ring;
-
+	memset(ring, 0, sizeof(*ring));
 	sg_init_table(ring->src, TX_SEGS);
 	sg_init_table(ring->dst, TX_SEGS);
 	sg_init_table(ring->ctl, ARRAY_SIZE(ring->ctl));
 	sg_unmark_end(&ring->src[TX_SEGS - 1]);
 	sg_unmark_end(&ring->dst[TX_SEGS - 1]);
+}
+
+/**
+ * kseal_seal_init() - set up for all sockets
+ *
+ * Context: process, when the module is loaded.
+ * Return: 0 or -ENOMEM.
+ */
+int __init kseal_seal_init(void)
+{
+	ring_cache = kmem_cache_create("kseal_tx_ring",
+				       sizeof(struct kseal_tx_ring), 0,
+				       SLAB_HWCACHE_ALIGN, ring_ctor);
+	return ring_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * kseal_seal_exit() - undo kseal_seal_init()
+ *
+ * Context: process, when no socket uses the module.
+ */
+void kseal_seal_exit(void)
+{
+	kmem_cache_destroy(ring_cache);
+}
+
+/**
+ * kseal_ring_get() - have a ring
+ * @tx: outgoing direction, keyed
+ *
+ * Context: process, under the socket lock.
+ * Return: 0 or -ENOMEM.
+ */
+int kseal_ring_get(struct kseal_tx *tx)
+{
+	struct kseal_tx_ring *ring;
+
+	if (tx->ring)
+		return 0;
+	ring = kmem_cache_alloc(ring_cache, GFP_KERNEL);
+	if (!ring)
+		return -ENOMEM;
 	sg_set_buf(&ring->src[0], tx->key.aad, tx->key.format.aad);
 	sg_set_buf(&ring->dst[0], tx->key.aad, tx->key.format.aad);
 	sg_set_buf(&ring->ctl[0], tx->key.aad, tx->key.format.aad);
+	tx->ring = ring;
+	return 0;
+}
+
+/**
+ * kseal_ring_put() - at the end of a call: keep the ring only if something is in it
+ * @tx: outgoing direction
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_ring_put(struct kseal_tx *tx)
+{
+	struct kseal_tx_ring *ring = tx->ring;
+
+	if (!ring)
+		return;
+	if (ring->open && !ring->payload)
+		kseal_record_drop(ring);
+	if (ring->nr)
+		return;
+	kmem_cache_free(ring_cache, ring);
+	tx->ring = NULL;
 }
 
 /* Append to the ciphertext; takes over a page reference. */
@@ -123,36 +168,17 @@ static unsigned int tx_alloc(struct sock *sk, unsigned int want,
 
 /*
  * @len bytes for a header or a tag, not next to the ciphertext; with a page
- * reference for the caller. Takes the rest of a page at a time: what follows is
- * then at the start of one, where most lent pages want it.
+ * reference for the caller.
  */
-static bool spare_alloc(struct sock *sk, struct kseal_tx_ring *ring,
-			unsigned int len, struct page **page, unsigned int *off)
+static bool spare_alloc(unsigned int len, struct page **page,
+			unsigned int *off)
 {
-	struct page_frag *spare = &ring->spare, *pfrag = sk_page_frag(sk);
-	unsigned int n;
+	void *at = netdev_alloc_frag(len);
 
-	if (spare->size - spare->offset < len) {
-		if (!skb_page_frag_refill(TX_SPARE_MIN, pfrag,
-					  sk->sk_allocation))
-			return false;
-		if (spare->page)
-			put_page(spare->page);
-		n = PAGE_SIZE - offset_in_page(pfrag->offset);
-		if (n < TX_SPARE_MIN)
-			n += PAGE_SIZE;
-		*spare = (struct page_frag) {
-			.page	= pfrag->page,
-			.offset	= pfrag->offset,
-			.size	= min(pfrag->offset + n, pfrag->size),
-		};
-		get_page(spare->page);
-		pfrag->offset = spare->size;
-	}
-	*page = spare->page;
-	*off = spare->offset;
-	get_page(spare->page);
-	spare->offset += len;
+	if (!at)
+		return false;
+	*page = virt_to_head_page(at);
+	*off = at - page_address(*page);
 	return true;
 }
 
@@ -379,7 +405,7 @@ int kseal_record_seal(struct sock *sk, struct kseal_tx *tx)
 	if (ring->in_place)
 		ok = tx_alloc(sk, n, 0, 1, &page, &off);
 	else
-		ok = spare_alloc(sk, ring, n, &page, &off);
+		ok = spare_alloc(n, &page, &off);
 	if (!ok)
 		return -ENOMEM;
 	if (!ring->in_place) {
@@ -449,7 +475,7 @@ int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type,
 	/* Short ones end within a page, and are one piece if without a gap. */
 	align = iov_iter_count(&msg->msg_iter) < PAGE_SIZE ? 1 : TX_BLOCK;
 	if (is_lent(msg))
-		ok = spare_alloc(sk, ring, prefix, &page, &off);
+		ok = spare_alloc(prefix, &page, &off);
 	else
 		ok = tx_alloc(sk, prefix, -prefix, align, &page, &off);
 	if (!ok)
@@ -484,7 +510,7 @@ int kseal_tx_control(struct sock *sk, u8 type, const void *data,
 	struct kseal_tx *tx = &kseal_get(sk)->tx;
 	const struct kseal_format *f = &tx->key.format;
 	struct page_frag *pfrag = sk_page_frag(sk);
-	struct kseal_tx_ring *ring = tx->ring;
+	struct kseal_tx_ring *ring;
 	unsigned int total = f->prefix + len + f->tail + f->tag;
 	u8 *buf;
 	int err;
@@ -495,6 +521,9 @@ int kseal_tx_control(struct sock *sk, u8 type, const void *data,
 		return -EINVAL;
 	if (tx->err || sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN))
 		return -EPIPE;
+	if (kseal_ring_get(tx))
+		return -ENOMEM;
+	ring = tx->ring;
 	if (ring->nr == TX_BVECS ||
 	    !skb_page_frag_refill(TX_CONTROL_ROOM, pfrag, sk->sk_allocation))
 		return -ENOMEM;
@@ -561,7 +590,4 @@ void kseal_ring_empty(struct kseal_tx_ring *ring)
 		put_page(ring->bvec[--ring->nr].bv_page);
 	ring->nr_sealed = 0;
 	ring->sealed = 0;
-	if (ring->spare.page)
-		put_page(ring->spare.page);
-	ring->spare = (struct page_frag) {};
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Records on their way out. Used by tx.c and cork.c only.
+ * Records on their way out. Used by tx.c and cork.c, and by main.c to load and
+ * unload.
  */
 #ifndef _KSEAL_SEAL_H
 #define _KSEAL_SEAL_H
 
 #include <linux/bvec.h>
-#include <linux/mm_types_task.h>
 #include <linux/scatterlist.h>
 
 #include "record.h"
@@ -36,8 +36,6 @@ struct sock;
  * @src: AAD and plaintext of the open record
  * @dst: AAD and ciphertext of the open record
  * @ctl: AAD and content of a control record
- * @spare: memory for the headers and tags of records of lent pages; its own
- *	page reference
  */
 struct kseal_tx_ring {
 	struct bio_vec bvec[TX_BVECS];
@@ -55,7 +53,6 @@ struct kseal_tx_ring {
 	struct scatterlist src[TX_SEGS];
 	struct scatterlist dst[TX_SEGS];
 	struct scatterlist ctl[2];
-	struct page_frag spare;
 };
 
 /* The ring can take a whole record, however fragmented. */
@@ -77,8 +74,10 @@ static inline bool kseal_record_pending(const struct kseal_tx_ring *ring)
 	return ring && ring->open && ring->payload;
 }
 
-int kseal_ring_init(struct kseal_tx *tx);
-void kseal_ring_bind(struct kseal_tx *tx);
+int kseal_seal_init(void);
+void kseal_seal_exit(void);
+int kseal_ring_get(struct kseal_tx *tx);
+void kseal_ring_put(struct kseal_tx *tx);
 int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type,
 		      const struct msghdr *msg);
 int kseal_record_fill(struct sock *sk, struct kseal_tx_ring *ring,

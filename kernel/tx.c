@@ -124,9 +124,6 @@ int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	struct kseal_tx *tx = &ks->tx;
 	int err;
 
-	err = kseal_ring_init(tx);
-	if (err)
-		return err;
 	if (ks->state == KSEAL_EXPLICIT)
 		err = kseal_key_set_explicit(&tx->key, &ks->rx.key, optval,
 					     optlen);
@@ -141,7 +138,6 @@ int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 		return 0;
 	}
 	tx->sk = sk;
-	kseal_ring_bind(tx);
 	if (ks->state == KSEAL_EXPLICIT)
 		kseal_cork_open(sk);
 	return 0;
@@ -166,8 +162,10 @@ int kseal_tx_set_max_payload(struct sock *sk, sockptr_t optval,
 	struct kseal_tx *tx = &ks->tx;
 	u16 val;
 
-	if (kseal_record_pending(tx->ring) && !tx->more)
+	if (kseal_record_pending(tx->ring) && !tx->more) {
 		tx_flush(sk, tx);
+		kseal_ring_put(tx);
+	}
 	if (kseal_record_pending(tx->ring))
 		return -EBUSY;
 	if (sockptr_is_null(optval) || optlen != sizeof(val))
@@ -224,7 +222,7 @@ static int tx_push(struct sock *sk, struct kseal_tx *tx, int flags)
 	int n, err = 0, sndbuf = sk->sk_sndbuf;
 	u32 lowat = tp->notsent_lowat;
 
-	if (!ring->sealed)
+	if (!ring || !ring->sealed)
 		return 0;
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, ring->bvec, ring->nr_sealed,
 		      ring->sealed);
@@ -279,7 +277,10 @@ int kseal_tx_fail(struct kseal_tx *tx, int err)
  */
 void kseal_tx_push(struct sock *sk)
 {
-	tx_push(sk, &kseal_get(sk)->tx, 0);
+	struct kseal_tx *tx = &kseal_get(sk)->tx;
+
+	tx_push(sk, tx, 0);
+	kseal_ring_put(tx);
 }
 
 /* Seal what is open and send it. */
@@ -329,6 +330,7 @@ static void tx_work(struct work_struct *work)
 		tx->more = false;
 		tx_push(sk, tx, 0);
 		tx_settle(sk, tx);
+		kseal_ring_put(tx);
 	}
 	release_sock(sk);
 }
@@ -445,7 +447,8 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
 		if (!err && !msg_data_left(msg))
 			break;
 		if (!err && sk_stream_memory_free(sk)) {
-			err = tx_batch(sk, tx, msg, type, &copied);
+			err = kseal_ring_get(tx) ?:
+			      tx_batch(sk, tx, msg, type, &copied);
 			if (!err)
 				continue;
 			if (err != -EAGAIN && err != -ENOMEM)
@@ -461,6 +464,7 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
 
 	if (kseal_record_pending(tx->ring))
 		tx_settle(sk, tx);
+	kseal_ring_put(tx);
 	return copied ?: sk_stream_error(sk, msg->msg_flags, err);
 }
 
@@ -512,6 +516,7 @@ void kseal_tx_uncork(struct sock *sk)
 	if (kseal_tx_keyed(tx) && !(tcp_sk(sk)->nonagle & TCP_NAGLE_CORK)) {
 		tx->more = false;
 		tx_settle(sk, tx);
+		kseal_ring_put(tx);
 	}
 	release_sock(sk);
 }
@@ -550,6 +555,7 @@ void kseal_tx_want_update(struct sock *sk)
 		return;
 	if (!kseal_key_update_send(sk))
 		tx_push(sk, tx, 0);
+	kseal_ring_put(tx);
 }
 
 /**
@@ -566,6 +572,7 @@ void kseal_tx_shutdown(struct sock *sk)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 	struct kseal_tx *tx = &ks->tx;
+	bool lost = false;
 
 	if (!kseal_tx_keyed(tx) || sk->sk_err ||
 	    sk->sk_shutdown & SEND_SHUTDOWN ||
@@ -574,10 +581,16 @@ void kseal_tx_shutdown(struct sock *sk)
 	tx_flush(sk, tx);
 	if (ks->state == KSEAL_SEALED && !tx->err) {
 		kseal_alert_send(sk, TLS_ALERT_DESC_CLOSE_NOTIFY);
+		lost = !tx->closed;
 		tx_push(sk, tx, 0);
 	}
-	if (tx->ring->nr) {
+	kseal_ring_put(tx);
+	if (tx->ring) {
+		lost = true;
 		kseal_ring_empty(tx->ring);
+		kseal_ring_put(tx);
+	}
+	if (lost) {
 		tx->err = -EPIPE;
 		sock_set_flag(sk, SOCK_LINGER);
 		sk->sk_lingertime = 0;
@@ -602,6 +615,5 @@ void kseal_tx_release(struct sock *sk)
 	kseal_key_free(&tx->key);
 	if (tx->ring)
 		kseal_ring_empty(tx->ring);
-	kfree(tx->ring);
-	tx->ring = NULL;
+	kseal_ring_put(tx);
 }

@@ -19,7 +19,7 @@ struct kseal_tx_ring;
 /**
  * struct kseal_tx - the outgoing direction of a socket
  * @key: its key
- * @ring: work space, allocated with the first key
+ * @ring: records on their way; NULL if there are none
  * @err: negative errno that every later send gets; 0 while the stream is intact
  * @closed: close_notify (or a fatal alert) has been sent
  * @stuck: TCP has had no memory for what is sealed; read without the lock by poll

@@ -44,24 +44,70 @@ struct kseal_rx_ring {
 
 static_assert(sizeof(struct kseal_rx_ring) <= 2048);
 
+static struct kmem_cache *ring_cache;
+
+/* What a work space is like between two records, and so when it is freed. */
+static void ring_ctor(void *object)
+{
+	struct kseal_rx_ring *ring = object;
+
+	memset(ring, 0, sizeof(*ring));
+	sg_init_table(ring->src, RX_SRC_SEGS);
+	sg_init_table(ring->dst, RX_DST_SEGS);
+	sg_unmark_end(&ring->src[RX_SRC_SEGS - 1]);
+	sg_unmark_end(&ring->dst[RX_DST_SEGS - 1]);
+}
+
 /**
- * kseal_unseal_init() - set up the work space
- * @rx: incoming direction, about to be keyed
+ * kseal_unseal_init() - set up for all sockets
  *
- * Context: process, under the socket lock.
+ * Context: process, when the module is loaded.
  * Return: 0 or -ENOMEM.
  */
-int kseal_unseal_init(struct kseal_rx *rx)
+int __init kseal_unseal_init(void)
 {
-	if (!rx->ring)
-		rx->ring = kzalloc(sizeof(*rx->ring), GFP_KERNEL);
-	if (!rx->ring)
+	ring_cache = kmem_cache_create("kseal_rx_ring",
+				       sizeof(struct kseal_rx_ring), 0,
+				       SLAB_HWCACHE_ALIGN, ring_ctor);
+	return ring_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * kseal_unseal_exit() - undo kseal_unseal_init()
+ *
+ * Context: process, when no socket uses the module.
+ */
+void kseal_unseal_exit(void)
+{
+	kmem_cache_destroy(ring_cache);
+}
+
+static int ring_get(struct kseal_rx *rx)
+{
+	struct kseal_rx_ring *ring;
+
+	if (rx->ring)
+		return 0;
+	ring = kmem_cache_alloc(ring_cache, GFP_KERNEL);
+	if (!ring)
 		return -ENOMEM;
-	sg_init_table(rx->ring->src, RX_SRC_SEGS);
-	sg_init_table(rx->ring->dst, RX_DST_SEGS);
-	sg_unmark_end(&rx->ring->src[RX_SRC_SEGS - 1]);
-	sg_unmark_end(&rx->ring->dst[RX_DST_SEGS - 1]);
+	sg_set_buf(&ring->src[0], rx->key.aad, rx->key.format.aad);
+	sg_set_buf(&ring->dst[0], rx->key.aad, rx->key.format.aad);
+	rx->ring = ring;
 	return 0;
+}
+
+/**
+ * kseal_unseal_done() - at the end of a call: free the work space
+ * @rx: incoming direction
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_unseal_done(struct kseal_rx *rx)
+{
+	if (rx->ring)
+		kmem_cache_free(ring_cache, rx->ring);
+	rx->ring = NULL;
 }
 
 /* Map the ciphertext of the record at the head of the stream. */
@@ -90,8 +136,6 @@ static int rx_decrypt(struct kseal_rx *rx, const struct kseal_header *h,
 	struct kseal_rx_ring *ring = rx->ring;
 	int err;
 
-	sg_set_buf(&ring->src[0], rx->key.aad, rx->key.format.aad);
-	sg_set_buf(&ring->dst[0], rx->key.aad, rx->key.format.aad);
 	sg_mark_end(&ring->src[nsrc]);
 	sg_mark_end(&ring->dst[ndst]);
 	err = kseal_key_open(&rx->key, ring->prefix, ring->src, ring->dst,
@@ -274,6 +318,8 @@ static void rx_dispatch(struct sock *sk, struct kseal_rx *rx,
  * @msg: where application data may go directly; or NULL
  * @room: bytes that @msg has room for
  *
+ * kseal_unseal_done() is called once no more follow.
+ *
  * Context: process, under the socket lock.
  * Return: bytes put into @msg; 0 if something else has happened: see what is
  * held, @err and @eof; -EAGAIN if there is no whole record; -EKEYEXPIRED if the
@@ -295,6 +341,9 @@ int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 		kseal_stream_fail(sk, rx->scan_bad);
 		return 0;
 	}
+	err = ring_get(rx);
+	if (err)
+		return err;
 	err = kseal_stream_copy(sk, 0, rx->ring->prefix,
 				rx->key.format.prefix);
 	if (err || kseal_header_parse(&rx->key.format, rx->ring->prefix, &h)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Opening of incoming records. Used by rx.c only.
+ * Opening of incoming records. Used by rx.c, and by main.c to load and unload.
  */
 #ifndef _KSEAL_UNSEAL_H
 #define _KSEAL_UNSEAL_H
@@ -29,8 +29,10 @@ static inline struct kseal_rx_cb *kseal_rx_cb(struct sk_buff *skb)
 	return (struct kseal_rx_cb *)skb->cb;
 }
 
-int kseal_unseal_init(struct kseal_rx *rx);
+int kseal_unseal_init(void);
+void kseal_unseal_exit(void);
 int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 		      size_t room);
+void kseal_unseal_done(struct kseal_rx *rx);
 
 #endif /* _KSEAL_UNSEAL_H */
