@@ -4,8 +4,8 @@
  * What would fail with every peer is better said then: a chain in the wrong order, a
  * key of another certificate, a certificate that serves another purpose.
  */
+#define _GNU_SOURCE
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <gnutls/abstract.h>
 #include <gnutls/x509-ext.h>
@@ -18,9 +18,12 @@
 
 #include "certificates.h"
 #include "config.h"
+#include "directory.h"
+#include "file.h"
+#include "log.h"
+#include "staple.h"
 
 #define CHAIN_MAX	16
-#define DIRECTORY_MAX	4096	/* files */
 
 static int check_chain(const char *path, const struct kseal_chain *chain, enum kseal_role role,
 		       char *why, size_t size)
@@ -152,57 +155,107 @@ static struct kseal_certificate *add(struct kseal_certificates *c, const char *p
 	return new->path && new->key_path ? new : NULL;
 }
 
-static int is_pem(const struct dirent *d)
+/*
+ * A response goes to the certificate that it is about. One whose time has passed is
+ * shown no more, which only must-staple certificates mind.
+ */
+static enum kseal_credentials_status load_staple(struct kseal_certificates *c, const char *path,
+						 char *why, size_t size)
 {
-	size_t len = strlen(d->d_name);
+	gnutls_datum_t der;
+	bool current;
 
-	return len > 4 && d->d_name[0] != '.' && strcmp(d->d_name + len - 4, ".pem") == 0;
+	if (kseal_staple_read(path, &der, why, size) < 0)
+		return KSEAL_CREDENTIALS_STAPLE;
+	for (size_t i = 0; i < c->count; i++) {
+		struct kseal_certificate *one = &c->list[i];
+
+		if (!kseal_staple_is_for(&der, one->chain.list[0]))
+			continue;
+		if (kseal_staple_check(path, &der, &one->chain, &current, why, size) < 0)
+			goto fail;
+		if (!current) {
+			if (kseal_must_staple(one->chain.list[0]))
+				goto fail;
+			kseal_log(KSEAL_LOG_WARNING, "%s", why);
+			kseal_file_wipe(&der);
+			return KSEAL_CREDENTIALS_OK;
+		}
+		kseal_file_wipe(&one->staple);
+		one->staple = der;
+		return KSEAL_CREDENTIALS_OK;
+	}
+	snprintf(why, size, "%s: is about none of the certificates: fetch the response to one of them",
+		 path);
+fail:
+	kseal_file_wipe(&der);
+	return KSEAL_CREDENTIALS_STAPLE;
 }
 
-/* NAME.pem with its key in NAME.key, or in itself. */
+/* NAME.pem with its key in NAME.key, or in itself, and perhaps a response NAME.ocsp. */
+static enum kseal_credentials_status load_entry(struct kseal_certificates *c, const char *path,
+						enum kseal_role role, char *why, size_t size)
+{
+	enum kseal_credentials_status status = KSEAL_CREDENTIALS_DIRECTORY;
+	int stem = strlen(path) - strlen(".pem");
+	struct kseal_certificate *new;
+	char *key = NULL, *staple = NULL;
+
+	if (asprintf(&key, "%.*s.key", stem, path) < 0 ||
+	    asprintf(&staple, "%.*s.ocsp", stem, path) < 0) {
+		snprintf(why, size, "%s: %s", path, strerror(ENOMEM));
+		goto out;
+	}
+	new = add(c, path, access(key, F_OK) == 0 ? key : path);
+	if (!new)
+		snprintf(why, size, "%s: %s", path, strerror(ENOMEM));
+	else
+		status = load_one(new, role, why, size);
+	if (status == KSEAL_CREDENTIALS_OK && access(staple, F_OK) == 0)
+		status = load_staple(c, staple, why, size);
+out:
+	free(key);
+	free(staple);
+	return status;
+}
+
 static enum kseal_credentials_status load_directory(struct kseal_certificates *c,
 						    const struct kseal_profile *p,
 						    char *why, size_t size)
 {
-	enum kseal_credentials_status status = KSEAL_CREDENTIALS_DIRECTORY;
-	struct kseal_certificate *new;
-	struct dirent **files;
-	char path[4096], key[4096];
-	int count;
+	enum kseal_credentials_status status = KSEAL_CREDENTIALS_OK;
+	char **files;
+	size_t count;
 
-	count = scandir(p->directory, &files, is_pem, alphasort);
-	if (count <= 0 || count > DIRECTORY_MAX) {
-		snprintf(why, size, "%s: %s", p->directory, count < 0 ? strerror(errno) :
-			 count ? "too many files" :
-			 "holds no file NAME.pem: put certificates there, each with NAME.key");
-		if (count < 0)
-			return status;
-	} else {
-		status = KSEAL_CREDENTIALS_OK;
+	if (kseal_directory_read(p->directory, ".pem", &files, &count, why, size) < 0)
+		return KSEAL_CREDENTIALS_DIRECTORY;
+	for (size_t i = 0; i < count && status == KSEAL_CREDENTIALS_OK; i++)
+		status = load_entry(c, files[i], p->role, why, size);
+	kseal_directory_free(files, count);
+	/* Not the options of single files: the directory has them. */
+	return status == KSEAL_CREDENTIALS_OK ? status : KSEAL_CREDENTIALS_DIRECTORY;
+}
+
+static enum kseal_credentials_status check_staples(const struct kseal_certificates *c,
+						   char *why, size_t size)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		const struct kseal_certificate *one = &c->list[i];
+
+		if (one->staple.size || !kseal_must_staple(one->chain.list[0]))
+			continue;
+		snprintf(why, size,
+			 "%s: demands a stapled OCSP response (must-staple): name a current one with ocsp = \"FILE\"",
+			 one->path);
+		return KSEAL_CREDENTIALS_CERTIFICATE;
 	}
-	for (int i = 0; i < count; i++) {
-		if (status == KSEAL_CREDENTIALS_OK) {
-			snprintf(path, sizeof(path), "%s/%s", p->directory, files[i]->d_name);
-			snprintf(key, sizeof(key), "%.*s.key", (int)strlen(path) - 4, path);
-			new = add(c, path, access(key, F_OK) == 0 ? key : path);
-			if (new)
-				status = load_one(new, p->role, why, size);
-			else
-				snprintf(why, size, "%s: %s", path, strerror(ENOMEM));
-			/* Not the options of that name: the directory has them. */
-			if (!new || status != KSEAL_CREDENTIALS_OK)
-				status = KSEAL_CREDENTIALS_DIRECTORY;
-		}
-		free(files[i]);
-	}
-	free(files);
-	return status;
+	return KSEAL_CREDENTIALS_OK;
 }
 
 /**
  * kseal_certificates_load() - read and check what a profile names
  * @c: all zero; to be freed even on failure
- * @p: role, certificates, keys and directory are set
+ * @p: role, certificates, keys, directory and staples are set
  * @why: on failure: what is wrong and what to do
  * @size: of @why
  *
@@ -226,6 +279,10 @@ enum kseal_credentials_status kseal_certificates_load(struct kseal_certificates 
 	}
 	if (p->directory && status == KSEAL_CREDENTIALS_OK)
 		status = load_directory(c, p, why, size);
+	for (size_t i = 0; i < p->staple_count && status == KSEAL_CREDENTIALS_OK; i++)
+		status = load_staple(c, p->staples[i], why, size);
+	if (status == KSEAL_CREDENTIALS_OK && p->role == KSEAL_ROLE_SERVER)
+		status = check_staples(c, why, size);
 	return status;
 }
 
@@ -247,7 +304,7 @@ static int give_url(const struct kseal_certificate *c, gnutls_certificate_creden
 		goto fail;
 	ret = gnutls_certificate_set_key(x509, NULL, 0, certs, count, key);
 	if (ret >= 0)
-		return 0;
+		return ret;
 	for (unsigned int i = 0; i < count; i++)
 		gnutls_pcert_deinit(&certs[i]);
 fail:
@@ -269,10 +326,15 @@ int kseal_certificate_give(const struct kseal_certificate *c,
 {
 	int ret;
 
+	gnutls_certificate_set_flags(x509, GNUTLS_CERTIFICATE_API_V2);
 	if (c->key)
 		ret = gnutls_certificate_set_x509_key(x509, c->chain.list, c->chain.count, c->key);
 	else
 		ret = give_url(c, x509);
+	/* Thanks to GNUTLS_CERTIFICATE_API_V2, the number of the certificate. */
+	if (ret >= 0 && c->staple.size)
+		ret = gnutls_certificate_set_ocsp_status_request_mem(x509, &c->staple, ret,
+								     GNUTLS_X509_FMT_DER);
 	if (ret >= 0)
 		return 0;
 	if (ret == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
@@ -297,6 +359,7 @@ void kseal_certificates_free(struct kseal_certificates *c)
 			free(one->names[j]);
 		if (one->key)
 			gnutls_x509_privkey_deinit(one->key);
+		kseal_file_wipe(&one->staple);
 		kseal_chain_free(&one->chain);
 		free(one->names);
 		free(one->key_path);

@@ -17,6 +17,7 @@
  * @key_path: file or URL of the key
  * @chain: the certificate first
  * @key: NULL if @key_path is a URL: the key stays where it is
+ * @staple: OCSP response to show with it, empty if there is none
  * @names: DNS names that the certificate is for, in lower case
  * @name_count: how many
  */
@@ -25,6 +26,7 @@ struct kseal_certificate {
 	char *key_path;
 	struct kseal_chain chain;
 	gnutls_x509_privkey_t key;
+	gnutls_datum_t staple;
 	char **names;
 	size_t name_count;
 };

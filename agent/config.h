@@ -46,9 +46,12 @@ enum kseal_client_auth {
  * @keys: of each of @certificates; none: they hold their keys themselves
  * @key_count: how many
  * @directory: of more certificates, or NULL
+ * @staples: files with OCSP responses about certificates
+ * @staple_count: how many
  * @sni_strict: a client that asks for another name is refused
  * @ca: PEM file or NULL: none for a server, for a client what the system trusts
- * @crl: PEM file or NULL
+ * @crls: PEM files, or directories of them
+ * @crl_count: how many
  * @client_auth: whether clients are asked for a certificate
  * @rules: one of them must match a peer's certificate
  * @rule_count: how many, 0: any certificate will do
@@ -79,9 +82,12 @@ struct kseal_profile {
 	char **keys;
 	size_t key_count;
 	char *directory;
+	char **staples;
+	size_t staple_count;
 	bool sni_strict;
 	char *ca;
-	char *crl;
+	char **crls;
+	size_t crl_count;
 	enum kseal_client_auth client_auth;
 	struct kseal_rule *rules;
 	size_t rule_count;

@@ -26,6 +26,7 @@ static const char *const option_names[OPT_COUNT] = {
 	[OPT_CERTIFICATE] = "certificate",
 	[OPT_KEY] = "key",
 	[OPT_DIRECTORY] = "certificate-directory",
+	[OPT_OCSP] = "ocsp",
 	[OPT_SNI] = "sni",
 	[OPT_CLIENT_CA] = "client-ca",
 	[OPT_CA] = "ca",
@@ -49,10 +50,11 @@ cfg_opt_t kseal_config_profile_options[] = {
 	CFG_STR_LIST("certificate", "{}", CFGF_NONE),
 	CFG_STR_LIST("key", "{}", CFGF_NONE),
 	CFG_STR("certificate-directory", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("ocsp", "{}", CFGF_NONE),
 	CFG_STR("sni", "default", CFGF_NONE),
 	CFG_STR("client-ca", NULL, CFGF_NODEFAULT),
 	CFG_STR("client-auth", "off", CFGF_NONE),
-	CFG_STR("crl", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("crl", "{}", CFGF_NONE),
 	CFG_STR_LIST("allow", "{}", CFGF_NONE),
 	CFG_INT_LIST("ports", "{}", CFGF_NONE),
 	CFG_STR_LIST("users", "{}", CFGF_NONE),
@@ -71,7 +73,7 @@ cfg_opt_t kseal_config_client_options[] = {
 	CFG_STR_LIST("certificate", "{}", CFGF_NONE),
 	CFG_STR_LIST("key", "{}", CFGF_NONE),
 	CFG_STR("ca", NULL, CFGF_NODEFAULT),
-	CFG_STR("crl", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("crl", "{}", CFGF_NONE),
 	CFG_STR_LIST("allow", "{}", CFGF_NONE),
 	CFG_STR("server-name", NULL, CFGF_NODEFAULT),
 	CFG_STR_LIST("users", "{}", CFGF_NONE),
@@ -417,7 +419,8 @@ static int copy_lists(struct kseal_profile *p, cfg_t *sec)
 
 	if (copy_strings(&p->alpn, &p->alpn_count, sec, "alpn") < 0 ||
 	    copy_strings(&p->certificates, &p->certificate_count, sec, "certificate") < 0 ||
-	    copy_strings(&p->keys, &p->key_count, sec, "key") < 0)
+	    copy_strings(&p->keys, &p->key_count, sec, "key") < 0 ||
+	    copy_strings(&p->crls, &p->crl_count, sec, "crl") < 0)
 		return -1;
 
 	for (unsigned int i = 0; i < cfg_size(sec, "versions"); i++)
@@ -439,7 +442,8 @@ static int copy_server(struct kseal_profile *p, cfg_t *sec)
 	find_client_auth(cfg_getstr(sec, "client-auth"), &p->client_auth);
 	p->proxy_header = cfg_getstr(sec, "proxy-protocol");
 	p->sni_strict = strcmp(cfg_getstr(sec, "sni"), "strict") == 0;
-	if (copy_string(&p->ticket_keys, cfg_getstr(sec, "ticket-keys")) < 0 ||
+	if (copy_strings(&p->staples, &p->staple_count, sec, "ocsp") < 0 ||
+	    copy_string(&p->ticket_keys, cfg_getstr(sec, "ticket-keys")) < 0 ||
 	    copy_string(&p->directory, cfg_getstr(sec, "certificate-directory")) < 0)
 		return -1;
 	return copy_string(&p->ca, cfg_getstr(sec, "client-ca"));
@@ -492,7 +496,7 @@ static int check_server(struct kseal_profile *p, const int *lines, int begin)
 	if (p->rule_count && !p->ca)
 		return kseal_config_fail(lines[OPT_ALLOW],
 					 "allow does nothing while clients show no certificate: set client-auth and client-ca, or remove allow");
-	if (p->crl && !p->ca)
+	if (p->crl_count && !p->ca)
 		return kseal_config_fail(lines[OPT_CRL],
 					 "crl does nothing while clients show no certificate: set client-auth and client-ca, or remove crl");
 	if (p->ticket_keys && !p->tickets)
@@ -507,6 +511,7 @@ static int load(struct kseal_profile *p, const int *lines, int begin)
 		[KSEAL_CREDENTIALS_CERTIFICATE] = OPT_CERTIFICATE,
 		[KSEAL_CREDENTIALS_KEY] = OPT_KEY,
 		[KSEAL_CREDENTIALS_DIRECTORY] = OPT_DIRECTORY,
+		[KSEAL_CREDENTIALS_STAPLE] = OPT_OCSP,
 		[KSEAL_CREDENTIALS_CRL] = OPT_CRL,
 		[KSEAL_CREDENTIALS_TICKET_KEYS] = OPT_TICKET_KEYS,
 	};
@@ -548,7 +553,6 @@ int kseal_config_profile_build(struct kseal_profile *p, enum kseal_role role, cf
 	if (check_name(cfg_title(sec), begin) < 0)
 		return -1;
 	if (copy_string(&p->name, cfg_title(sec)) < 0 ||
-	    copy_string(&p->crl, cfg_getstr(sec, "crl")) < 0 ||
 	    copy_lists(p, sec) < 0 ||
 	    (client ? copy_client(p, sec) : copy_server(p, sec)) < 0)
 		return kseal_config_fail(begin, "%s \"%s\" cannot be read: %s",
@@ -605,6 +609,8 @@ void kseal_config_profile_free(struct kseal_profile *p)
 	free_strings(p->alpn, p->alpn_count);
 	free_strings(p->certificates, p->certificate_count);
 	free_strings(p->keys, p->key_count);
+	free_strings(p->staples, p->staple_count);
+	free_strings(p->crls, p->crl_count);
 	for (size_t i = 0; i < p->rule_count; i++)
 		kseal_rule_free(&p->rules[i]);
 	free(p->rules);
@@ -615,7 +621,6 @@ void kseal_config_profile_free(struct kseal_profile *p)
 	free(p->groups);
 	free(p->ticket_keys);
 	free(p->server_name);
-	free(p->crl);
 	free(p->ca);
 	free(p->directory);
 	free(p->name);

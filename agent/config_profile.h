@@ -16,6 +16,7 @@ enum kseal_option {
 	OPT_CERTIFICATE,
 	OPT_KEY,
 	OPT_DIRECTORY,
+	OPT_OCSP,
 	OPT_SNI,
 	OPT_CLIENT_CA,
 	OPT_CA,

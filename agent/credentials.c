@@ -13,6 +13,7 @@
 #include "certificates.h"
 #include "config.h"
 #include "credentials.h"
+#include "directory.h"
 #include "log.h"
 #include "pem.h"
 #include "priority.h"
@@ -67,6 +68,24 @@ out:
 	return status;
 }
 
+/* A file, or a directory of files NAME.crl. */
+static int load_crls(gnutls_certificate_credentials_t x509, const char *path, char *why,
+		     size_t size)
+{
+	char **files;
+	size_t count;
+	int ret = 0;
+
+	if (!kseal_is_directory(path))
+		return kseal_pem_crls(path, x509, why, size);
+	if (kseal_directory_read(path, ".crl", &files, &count, why, size) < 0)
+		return -1;
+	for (size_t i = 0; i < count && ret == 0; i++)
+		ret = kseal_pem_crls(files[i], x509, why, size);
+	kseal_directory_free(files, count);
+	return ret;
+}
+
 /* Whom to trust, and whom no longer. */
 static enum kseal_credentials_status load_trust(gnutls_certificate_credentials_t x509,
 						const struct kseal_profile *p,
@@ -84,9 +103,10 @@ static enum kseal_credentials_status load_trust(gnutls_certificate_credentials_t
 				  "client \"%s\" trusts nobody, as the system does not: install ca-certificates, or name a file with ca",
 				  p->name);
 	}
-	if (status == KSEAL_CREDENTIALS_OK && p->crl &&
-	    kseal_pem_crls(p->crl, x509, why, size) < 0)
-		status = KSEAL_CREDENTIALS_CRL;
+	for (size_t i = 0; i < p->crl_count && status == KSEAL_CREDENTIALS_OK; i++) {
+		if (load_crls(x509, p->crls[i], why, size) < 0)
+			status = KSEAL_CREDENTIALS_CRL;
+	}
 	return status;
 }
 

@@ -29,7 +29,13 @@ void kseal_chain_free(struct kseal_chain *chain)
 	chain->count = 0;
 }
 
-static void format_time(time_t t, char *to, size_t size)
+/**
+ * kseal_time_format() - a date, for messages
+ * @t: when
+ * @to: "2026-01-31 12:00:00 UTC"
+ * @size: of @to
+ */
+void kseal_time_format(time_t t, char *to, size_t size)
 {
 	struct tm tm;
 
@@ -46,20 +52,20 @@ static int check_dates(const char *path, gnutls_x509_crt_t crt, unsigned int ind
 	char date[64];
 
 	if (end != (time_t)-1 && now > end) {
-		format_time(end, date, sizeof(date));
+		kseal_time_format(end, date, sizeof(date));
 		snprintf(why, size, "%s: certificate %u expired on %s: renew it",
 			 path, index + 1, date);
 		return -1;
 	}
 	if (begin != (time_t)-1 && now < begin) {
-		format_time(begin, date, sizeof(date));
+		kseal_time_format(begin, date, sizeof(date));
 		snprintf(why, size,
 			 "%s: certificate %u is not valid before %s: check the clock, or wait",
 			 path, index + 1, date);
 		return -1;
 	}
 	if (end != (time_t)-1 && end - now < EXPIRY_WARNING) {
-		format_time(end, date, sizeof(date));
+		kseal_time_format(end, date, sizeof(date));
 		kseal_log(KSEAL_LOG_WARNING, "%s: certificate %u expires on %s: renew it",
 			  path, index + 1, date);
 	}
@@ -186,13 +192,13 @@ static int check_crl(const char *path, gnutls_x509_crl_t crl, unsigned int index
 		return -1;
 	}
 	if (now > end) {
-		format_time(end, date, sizeof(date));
+		kseal_time_format(end, date, sizeof(date));
 		snprintf(why, size, "%s: list %u expired on %s: fetch the CA's newest",
 			 path, index + 1, date);
 		return -1;
 	}
 	if (now < begin) {
-		format_time(begin, date, sizeof(date));
+		kseal_time_format(begin, date, sizeof(date));
 		snprintf(why, size, "%s: list %u is of the future, %s: check the clock",
 			 path, index + 1, date);
 		return -1;

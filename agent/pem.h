@@ -8,6 +8,7 @@
 
 #include <gnutls/x509.h>
 #include <stddef.h>
+#include <time.h>
 
 /**
  * struct kseal_chain - certificates of a file, in its order
@@ -23,6 +24,7 @@ int kseal_pem_certificates(const char *path, struct kseal_chain *chain, char *wh
 int kseal_pem_key(const char *path, gnutls_x509_privkey_t *key, char *why, size_t size);
 int kseal_pem_crls(const char *path, gnutls_certificate_credentials_t x509, char *why,
 		   size_t size);
+void kseal_time_format(time_t t, char *to, size_t size);
 void kseal_chain_free(struct kseal_chain *chain);
 
 #endif /* KSEALD_PEM_H */

@@ -76,6 +76,7 @@ static void look_at_server(struct client *c, gnutls_session_t tls)
 	gnutls_x509_crt_t crt;
 	unsigned int n;
 
+	c->stapled = gnutls_ocsp_status_request_is_checked(tls, GNUTLS_OCSP_SR_IS_AVAIL);
 	der = gnutls_certificate_get_peers(tls, &n);
 	if (!der)
 		return;

@@ -37,6 +37,7 @@ enum after {
  * @error: GnuTLS error of its handshake
  * @alert: last alert it received
  * @shown: the server's certificate: its first name and the kind of its key
+ * @stapled: a good OCSP response came with it
  * @answer: the line that it received
  * @out: not yet sent
  * @out_len: of @out
@@ -57,6 +58,7 @@ struct client {
 	int error;
 	int alert;
 	char shown[320];
+	bool stapled;
 	char answer[64];
 	unsigned char out[CLIENT_BUFFER];
 	size_t out_len;

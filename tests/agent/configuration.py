@@ -93,6 +93,9 @@ profile "web" {{
 	ticket-keys = "{certs}/tickets.key"
 	sni = "strict"
 	certificate-directory = "{certs}/directory"
+	ocsp = "{certs}/server.ocsp"
+	crl = {{ "{certs}/crls" }}
+	allow = {{ "cn:a", "dns:*.test" }}
 }}
 profile internal.test_1-2 {{ {C} {K} versions = {{ "1.3" }} }}
 ''')
@@ -122,6 +125,14 @@ good("several certificates", f'''profile "web" {{
 }}''')
 good("a file with certificate and key", f'profile "web" {{ certificate = "{certs}/combined.pem" }}')
 good("a directory alone", f'profile "web" {{ certificate-directory = "{certs}/directory" }}')
+good("a certificate that must be stapled, with a response", f'''profile "web" {{
+	certificate = "{certs}/must-staple.pem"
+	key = "{certs}/must-staple.key"
+	ocsp = "{certs}/must-staple.ocsp"
+}}''')
+good("a response that is not current is a warning",
+     files("chain.pem", "server.key", f'ocsp = "{certs}/old-server.ocsp"'),
+     r"old-server.ocsp: is not current \(.* UTC\): fetch it anew")
 good("a profile's truncation and proxy-protocol",
      in_profile('truncation = "strict"', 'proxy-protocol = "v2"'))
 good("a profile's revocation list",
@@ -200,7 +211,7 @@ key = {{ "{certs}/rsa.key", "{certs}/server.key" }}
 bad("sni", in_profile('sni = "maybe"'), 4, '"maybe": write "default" or "strict"')
 bad("directory: none", in_profile('certificate-directory = "/nonexistent"'), 4, "No such file")
 bad("directory: empty", in_profile(f'certificate-directory = "{certs}/no-directory"'), 4,
-    "no-directory: holds no file NAME.pem: put certificates there")
+    "no-directory: holds no file NAME.pem")
 bad("directory: with an expired certificate",
     in_profile(f'certificate-directory = "{certs}/bad-directory"'), 4,
     r"bad-directory/expired.pem: certificate 1 expired on .* renew it")
@@ -243,6 +254,23 @@ bad("crl: not one", in_profile('client-auth = "request"', f'client-ca = "{certs}
 bad("crl: expired", in_profile('client-auth = "request"', f'client-ca = "{certs}/ca.pem"',
                                f'crl = "{certs}/expired.crl"'), 6,
     r"expired.crl: list 1 expired on .* UTC: fetch the CA's newest")
+
+bad("crl: an empty directory",
+    in_profile('client-auth = "request"', f'client-ca = "{certs}/ca.pem"',
+               f'crl = "{certs}/no-crls"'), 6, "no-crls: holds no file NAME.crl")
+bad("ocsp: no such file", files("chain.pem", "server.key", 'ocsp = "/nonexistent"'), 4, "No such file")
+bad("ocsp: no response", files("chain.pem", "server.key", f'ocsp = "{certs}/ca.pem"'), 4,
+    "ca.pem: is no successful OCSP response: fetch one")
+bad("ocsp: of another certificate",
+    files("chain.pem", "server.key", f'ocsp = "{certs}/must-staple.ocsp"'), 4,
+    "is about none of the certificates")
+bad("ocsp: revoked", files("chain.pem", "server.key", f'ocsp = "{certs}/revoked.ocsp"'), 4,
+    "says that the certificate is revoked")
+bad("must-staple without a response", files("must-staple.pem", "must-staple.key"), 2,
+    r"must-staple.pem: demands a stapled OCSP response \(must-staple\): name a current one")
+bad("must-staple with an old response",
+    files("must-staple.pem", "must-staple.key", f'ocsp = "{certs}/old-must-staple.ocsp"'), 4,
+    "old-must-staple.ocsp: is not current")
 
 
 def in_client(*lines):

@@ -61,6 +61,11 @@ static void *run(void *data)
 	snprintf(key, sizeof(key), "%s/%s.key", test_directory, o->cert);
 	gnutls_certificate_allocate_credentials(&cred);
 	CHECK(gnutls_certificate_set_x509_key_file(cred, cert, key, GNUTLS_X509_FMT_PEM) == 0);
+	if (o->staple) {
+		snprintf(cert, sizeof(cert), "%s/%s", test_directory, o->staple);
+		gnutls_certificate_set_flags(cred, GNUTLS_CERTIFICATE_SKIP_OCSP_RESPONSE_CHECK);
+		CHECK(gnutls_certificate_set_ocsp_status_request_file(cred, cert, 0) == 0);
+	}
 	gnutls_init(&tls, GNUTLS_SERVER);
 	gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE, cred);
 	set_up(o, tls);

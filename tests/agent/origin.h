@@ -16,6 +16,7 @@
  * @priority: GnuTLS priority string
  * @cert: its certificate and key are CERT.pem and CERT.key of the directory; "server"
  *	if NULL
+ * @staple: file of the directory with the OCSP response to show, or NULL
  * @alpn: one protocol, or NULL
  * @ask: ask for a certificate of the client, and refuse a client without one
  * @tickets: seals tickets with this key; NULL: none are given
@@ -33,6 +34,7 @@
 struct origin {
 	const char *priority;
 	const char *cert;
+	const char *staple;
 	const char *alpn;
 	bool ask;
 	const gnutls_datum_t *tickets;

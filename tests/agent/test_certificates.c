@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "server.h"
+#include "origin.h"
 
 #define SIGNATURES(list)	":-SIGN-ALL:" list
 
@@ -86,10 +86,67 @@ static void test_strict(void)
 	}
 }
 
+static void test_staples(void)
+{
+	static const char *const priorities[] = { PRIO_13, PRIO_12 };
+
+	for (int i = 0; i < 2; i++) {
+		struct client with = { .priority = priorities[i] }, without = with, old = with;
+		struct client chosen = { .priority = priorities[i], .name = "example.test" };
+		struct server s1 = { .profile = "staple" }, s2 = { .profile = "plain" };
+		struct server s3 = { .profile = "old-staple" }, s4 = { .profile = "directory" };
+
+		must_seal(&s1, &with);
+		CHECK(with.stapled);
+		must_seal(&s2, &without);
+		CHECK(!without.stapled);
+		must_seal(&s3, &old);
+		CHECK(!old.stapled, "a response that is not current");
+		must_seal(&s4, &chosen);
+		CHECK(chosen.stapled);
+
+		time_shift = 8 * 24 * 3600;
+		with = without;
+		s1 = (struct server){ .profile = "staple" };
+		must_seal(&s1, &with);
+		time_shift = 0;
+		CHECK(!with.stapled, "a response that was current at the load");
+	}
+}
+
+/* As client: what a server staples counts, and what its certificate demands. */
+static void test_staples_of_servers(void)
+{
+	static const struct {
+		const char *cert, *staple, *refusal;
+	} cases[] = {
+		{ "server", "server.ocsp", NULL },
+		{ "server", "revoked.ocsp", "revoked" },
+		{ "must-staple", "must-staple.ocsp", NULL },
+		{ "must-staple", NULL, "OCSP status is missing" },
+		{ "must-staple", "must-staple-revoked.ocsp", "revoked" },
+		{ "must-staple", "server.ocsp", "OCSP status response is invalid" },
+	};
+
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(*cases); i++) {
+		struct origin o = { .priority = i % 2 ? PRIO_12 : PRIO_13,
+				    .cert = cases[i / 2].cert, .staple = cases[i / 2].staple };
+		struct server s = { .profile = "trust", .conn = { .server_name = "example.test" } };
+
+		if (cases[i / 2].refusal)
+			must_not_reach(&s, &o, EKEYREJECTED, cases[i / 2].refusal);
+		else
+			must_reach(&s, &o);
+	}
+}
+
 void test_certificates(void)
 {
 	run_test("certificates: exact name, wildcard, default", test_names);
 	run_test("certificates: what the client can verify", test_algorithms);
 	run_test("certificates: nothing that the client can verify", test_no_algorithm);
 	run_test("certificates: sni = strict", test_strict);
+	run_test("OCSP: responses are stapled while they are current", test_staples);
+	run_test("OCSP: as client, what a server staples and must staple",
+		 test_staples_of_servers);
 }

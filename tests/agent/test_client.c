@@ -164,6 +164,7 @@ static void test_untrusted(void)
 		{ "trust", "expired", "expired", GNUTLS_A_CERTIFICATE_EXPIRED },
 		{ "trust", "future", "not yet valid", GNUTLS_A_BAD_CERTIFICATE },
 		{ "trust", "for-clients", "purpose", GNUTLS_A_BAD_CERTIFICATE },
+		{ "crls", "revoked", "revoked", GNUTLS_A_CERTIFICATE_REVOKED },
 		{ "crl", "revoked", "revoked", GNUTLS_A_CERTIFICATE_REVOKED },
 	};
 

@@ -64,6 +64,18 @@ static void test_resumes(void)
 	CHECK(!s.outcome.resumed, "another user");
 }
 
+/* A resumed handshake has no response, but began with one. */
+static void test_must_staple(void)
+{
+	struct origin o1 = { .priority = priority, .tickets = &sealing_key, .cert = "must-staple",
+			     .staple = "must-staple.ocsp" }, o2 = o1;
+	struct server s1 = to("example.test", 9000, 0), s2 = s1;
+
+	must_reach(&s1, &o1);
+	must_reach(&s2, &o2);
+	CHECK(s2.outcome.resumed);
+}
+
 static void test_switched_off(void)
 {
 	struct origin o1 = { .priority = priority, .tickets = &sealing_key }, o2 = o1;
@@ -207,12 +219,16 @@ void test_client_tickets(void)
 	run_test("as client: TLS 1.3 resumes, once with each ticket", test_resumes);
 	run_test("as client: TLS 1.3, a server that has forgotten", test_forgotten);
 	run_test("as client: TLS 1.3 resumption verifies the server anew", test_verified_anew);
+	run_test("as client: TLS 1.3, resumed with a certificate that must be stapled",
+		 test_must_staple);
 	run_test("as client: TLS 1.3, a ticket that is not whole", test_damaged);
 	run_test("as client: a server without tickets", test_no_tickets);
 	run_test("as client: tickets = off", test_switched_off);
 	run_test("tickets are kept for their server only, and not without bounds", test_store);
 	priority = PRIO_12;
 	run_test("as client: TLS 1.2 resumes", test_resumes);
+	run_test("as client: TLS 1.2, resumed with a certificate that must be stapled",
+		 test_must_staple);
 	run_test("as client: TLS 1.2, a server that has forgotten", test_forgotten);
 	run_test("as client: TLS 1.2 resumption verifies the server anew", test_verified_anew);
 	gnutls_free(sealing_key.data);
