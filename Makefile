@@ -95,6 +95,8 @@ help:
 	@echo '                   Linux; DEBUG=x86: in QEMU, with several processors'
 	@echo '  make bench       what a record layer costs: kseal, the kernel'"'"'s tls, OpenSSL and'
 	@echo '                   GnuTLS side by side (BENCH=--help: options)'
+	@echo '  make bench-handshakes  what a handshake costs kseal, nginx, hitch, HAProxy and others'
+	@echo '                   (BENCH=--time: time instead of instructions)'
 	@echo '  make deps        install what building and testing need (Debian)'
 
 # ---- module -----------------------------------------------------------------
@@ -226,6 +228,10 @@ e2e-debug:
 
 bench:
 	tests/bench/run $(BENCH)
+
+.PHONY: bench-handshakes
+bench-handshakes:
+	tests/bench/handshakes/run $(BENCH)
 
 .PHONY: clean
 clean:
