@@ -71,6 +71,17 @@ void kseal_log_set_level(enum kseal_log_level level)
 }
 
 /**
+ * kseal_log_enabled() - whether an entry would be written
+ * @level: of the entry
+ *
+ * For those who would go to lengths to make one.
+ */
+bool kseal_log_enabled(enum kseal_log_level level)
+{
+	return level <= (enum kseal_log_level)atomic_load(&log_level);
+}
+
+/**
  * kseal_log_parse_level() - level of a name of the configuration
  * @name: "error", "warning", "info" or "debug"
  * @level: set on success

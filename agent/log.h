@@ -6,6 +6,7 @@
 #ifndef KSEALD_LOG_H
 #define KSEALD_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum kseal_log_level {
@@ -27,6 +28,7 @@ struct kseal_log_field {
 
 void kseal_log_open(void);
 void kseal_log_set_level(enum kseal_log_level level);
+bool kseal_log_enabled(enum kseal_log_level level);
 int kseal_log_parse_level(const char *name, enum kseal_log_level *level);
 
 void kseal_log(enum kseal_log_level level, const char *fmt, ...)

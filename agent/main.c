@@ -204,6 +204,7 @@ static int start_worker(unsigned int index)
 		return EX_OSERR;
 	}
 	agent.count++;
+	atomic_store(&agent.shared.workers, agent.count);
 	return EX_OK;
 }
 

@@ -24,6 +24,7 @@
 #include "session.h"
 
 #define RECEIVE_BUFFER	(1024 * 1024)
+#define MESSAGE_BUFFER	(32 * 1024)	/* more than any message has */
 #define CIPHERS_MAX	64
 #define MESSAGE_BUFFER	(32 * 1024)	/* a ticket of KSEAL_TICKET_MAX, and more */
 #define TICKETS_MAX	256		/* not yet fetched; a lost one costs a resumption */
@@ -312,6 +313,11 @@ static int set_up_socket(struct kseal_netlink *nl)
 
 	if (nl_socket_set_buffer_size(nl->sk, RECEIVE_BUFFER, 0) < 0)
 		kseal_log(KSEAL_LOG_DEBUG, "netlink receive buffer: not enlarged");
+	if (nl_socket_set_msg_buf_size(nl->sk, MESSAGE_BUFFER) < 0)
+		return -ENOMEM;
+
+	/* libnl would look at the size of each message first: a call more */
+	nl_socket_disable_msg_peek(nl->sk);
 	if (nl_socket_set_msg_buf_size(nl->sk, MESSAGE_BUFFER) < 0)
 		return -ENOMEM;
 

@@ -26,8 +26,9 @@
 #include "session.h"
 #include "worker.h"
 
-#define ACCEPT_BURST	16			/* then those in flight get a turn */
 #define RETRY_USEC	100000ULL		/* out of descriptors or memory */
+#define GIVE_WAY_USEC	1000ULL			/* to workers with less to do */
+#define SLACK		4			/* handshakes above a fair share */
 #define ACCURACY_USEC	10000ULL
 #define COMPLAIN_USEC	10000000ULL		/* at most so often */
 
@@ -50,7 +51,9 @@
  * @complained: when it last said so
  * @retry: timer
  * @heartbeat: timer
+ * @gave_way: others have had time to take what waits
  * @jobs: handshakes in flight
+ * @job_count: how many
  * @lingering: client sessions that may still get tickets, the oldest first
  * @linger_end: where the next one goes
  * @linger_count: of @lingering
@@ -70,7 +73,9 @@ struct kseal_worker {
 	uint64_t complained;
 	sd_event_source *retry;
 	sd_event_source *heartbeat;
+	bool gave_way;
 	struct job *jobs;
+	unsigned int job_count;
 	struct lingerer *lingering;
 	struct lingerer **linger_end;
 	unsigned int linger_count;
@@ -110,6 +115,7 @@ struct job {
 static void add_job(struct kseal_worker *w, struct job *job)
 {
 	atomic_fetch_add(&w->shared->handshakes, 1);
+	w->job_count++;
 	job->worker = w;
 	job->next = w->jobs;
 	if (w->jobs)
@@ -125,6 +131,7 @@ static void free_job(struct job *job)
 		job->worker->jobs = job->next;
 	if (job->next)
 		job->next->prev = job->prev;
+	job->worker->job_count--;
 	kseal_session_free(job->session);
 	atomic_fetch_sub(&job->worker->shared->handshakes, 1);
 	free(job);
@@ -193,7 +200,8 @@ static void conclude(struct kseal_worker *w, const struct kseal_request *req,
 		kseal_log(KSEAL_LOG_WARNING, "handshake %llu cannot be ended: %s",
 			  (unsigned long long)req->id, strerror(-ret));
 	}
-	log_outcome(req, o);
+	if (kseal_log_enabled(o->status == EACCES ? KSEAL_LOG_WARNING : KSEAL_LOG_INFO))
+		log_outcome(req, o);
 }
 
 static void free_lingerer(struct kseal_worker *w, struct lingerer **at)
@@ -385,12 +393,30 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-static void pause_accepting(struct kseal_worker *w)
+static void pause_accepting(struct kseal_worker *w, uint64_t usec)
 {
 	w->paused = true;
 	sd_event_source_set_enabled(w->accepting, SD_EVENT_OFF);
-	sd_event_source_set_time_relative(w->retry, RETRY_USEC);
+	sd_event_source_set_time_relative(w->retry, usec);
 	sd_event_source_set_enabled(w->retry, SD_EVENT_ONESHOT);
+}
+
+/*
+ * Who has more than a fair share waits a moment, so that a burst does not pile up on
+ * the worker that wakes first. It takes what the others have left then.
+ */
+static bool give_way(struct kseal_worker *w)
+{
+	unsigned int workers = atomic_load(&w->shared->workers);
+
+	if (w->gave_way || workers < 2 ||
+	    w->job_count <= atomic_load(&w->shared->handshakes) / workers + SLACK) {
+		w->gave_way = false;
+		return false;
+	}
+	w->gave_way = true;
+	pause_accepting(w, GIVE_WAY_USEC);
+	return true;
 }
 
 static void complain(struct kseal_worker *w, int error)
@@ -432,14 +458,14 @@ static void accept_failed(struct kseal_worker *w, int error)
 		break;
 	case -ENOTCONN:
 		if (kseal_worker_register(w->nl) < 0)
-			pause_accepting(w);
+			pause_accepting(w, RETRY_USEC);
 		break;
 	case -EMFILE:
 	case -ENFILE:
 	case -ENOMEM:
 	case -ENOBUFS:
 		complain(w, error);
-		pause_accepting(w);
+		pause_accepting(w, RETRY_USEC);
 		break;
 	case -ENOENT:
 	case -EOPNOTSUPP:
@@ -449,30 +475,31 @@ static void accept_failed(struct kseal_worker *w, int error)
 	default:
 		kseal_log(KSEAL_LOG_WARNING, "worker %u cannot take a connection: %s", w->index,
 			  strerror(-error));
-		pause_accepting(w);
+		pause_accepting(w, RETRY_USEC);
 	}
 }
 
+/* One at a time, and only when those in flight have nothing to do. */
 static int on_accepting(sd_event_source *source, void *data)
 {
 	struct kseal_worker *w = data;
-	struct kseal_config *config = current_config(w);
+	struct kseal_config *config;
 	struct kseal_request req;
 	int ret;
 
 	(void)source;
-	for (int i = 0; i < ACCEPT_BURST; i++) {
-		/* Descriptors are also needed to reload, and to tell systemd of it. */
-		if (atomic_load(&w->shared->handshakes) >= w->shared->handshakes_max)
-			ret = -EMFILE;
-		else
-			ret = kseal_netlink_accept(w->nl, &req);
-		if (ret < 0) {
-			accept_failed(w, ret);
-			break;
-		}
+	if (give_way(w))
+		return 0;
+	config = current_config(w);
+	/* Descriptors are also needed to reload, and to tell systemd of it. */
+	if (atomic_load(&w->shared->handshakes) >= w->shared->handshakes_max)
+		ret = -EMFILE;
+	else
+		ret = kseal_netlink_accept(w->nl, &req);
+	if (ret < 0)
+		accept_failed(w, ret);
+	else
 		begin(w, config, &req);
-	}
 	kseal_config_put(config);
 	return 0;
 }
@@ -558,10 +585,13 @@ static int set_up_loop(struct kseal_worker *w)
 	ret = sd_event_add_defer(w->event, &w->accepting, on_accepting, w);
 	if (ret < 0)
 		return ret;
+	ret = sd_event_source_set_priority(w->accepting, SD_EVENT_PRIORITY_NORMAL + 1);
+	if (ret < 0)
+		return ret;
 	sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
 
 	/* Now, not when it is needed: a timer may take a descriptor. */
-	ret = sd_event_add_time_relative(w->event, &w->retry, CLOCK_MONOTONIC, 0, ACCURACY_USEC,
+	ret = sd_event_add_time_relative(w->event, &w->retry, CLOCK_MONOTONIC, 0, GIVE_WAY_USEC,
 					 on_retry, w);
 	if (ret < 0)
 		return ret;

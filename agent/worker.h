@@ -19,6 +19,7 @@ struct kseal_worker;
  * @lock: guards @config
  * @config: current configuration; holds a reference
  * @failed: a worker could not go on
+ * @workers: how many there are
  * @handshakes: in flight, of all workers
  * @handshakes_max: then no more are taken; may be exceeded by a few
  */
@@ -26,6 +27,7 @@ struct kseal_shared {
 	pthread_mutex_t lock;
 	struct kseal_config *config;
 	atomic_bool failed;
+	atomic_uint workers;
 	atomic_uint handshakes;
 	unsigned int handshakes_max;
 };

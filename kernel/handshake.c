@@ -120,18 +120,23 @@ static struct kseal_worker *find_worker(struct kseal_net *kn, u32 portid)
 	return NULL;
 }
 
-/* Let the worker that was told least recently know that something waits. */
+/*
+ * Let a worker know that something waits: the least busy one, and of several the one
+ * that was told least recently.
+ */
 static void notify(struct kseal_handshake *hs)
 {
 	struct kseal_net *kn = hs->kn;
-	struct kseal_worker *w;
+	struct kseal_worker *w, *idlest = NULL;
 	u32 portid = 0;
 
 	spin_lock(&kn->lock);
-	w = list_first_entry_or_null(&kn->workers, struct kseal_worker, node);
-	if (w) {
-		portid = w->portid;
-		list_move_tail(&w->node, &kn->workers);
+	list_for_each_entry(w, &kn->workers, node)
+		if (!idlest || w->active < idlest->active)
+			idlest = w;
+	if (idlest) {
+		portid = idlest->portid;
+		list_move_tail(&idlest->node, &kn->workers);
 	}
 	spin_unlock(&kn->lock);
 	if (portid)

@@ -364,6 +364,7 @@ PROFILES = {
     "port": {"ports": [POLICY_PORT]},
     "user": {"users": [str(UNPRIVILEGED)]},
     "hasty": {"timeout": 1},
+    "patient": {"timeout": 600},
 }
 
 

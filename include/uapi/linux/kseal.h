@@ -128,9 +128,9 @@
  * to the worker that did it, if that is still there, under the same ID. There is
  * no answer.
  *
- * READY is sent for each connection that begins to wait, to the workers in turn.
- * Some may be lost when a worker's receive buffer is full, so a worker that has
- * read one calls ACCEPT until EAGAIN.
+ * READY is sent for each connection that begins to wait, to the worker that holds the
+ * fewest; to those that hold as many, in turn. Some may be lost when a worker's
+ * receive buffer is full, so a worker that has read one calls ACCEPT until EAGAIN.
  *
  * REGISTER, ACCEPT, DONE and the dumps need CAP_NET_ADMIN in the network
  * namespace of the socket, and see that namespace only.
