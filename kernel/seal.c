@@ -25,6 +25,7 @@
 
 #define TX_CONTROL_MAX	16
 #define TX_BLOCK	16	/* of every cipher that works in blocks */
+#define TX_SPARE	256	/* headers and tags of a call's records */
 #define TX_CONTROL_ROOM	64	/* bytes of a whole control record, at most */
 
 static struct kmem_cache *ring_cache;
@@ -105,6 +106,9 @@ void kseal_ring_put(struct kseal_tx *tx)
 		kseal_record_drop(ring);
 	if (ring->nr)
 		return;
+	if (ring->spare.page)
+		put_page(ring->spare.page);
+	ring->spare = (struct page_frag) {};
 	kmem_cache_free(ring_cache, ring);
 	tx->ring = NULL;
 }
@@ -167,18 +171,30 @@ static unsigned int tx_alloc(struct sock *sk, unsigned int want,
 }
 
 /*
- * @len bytes for a header or a tag, not next to the ciphertext; with a page
- * reference for the caller.
+ * @len bytes for a header or a tag, not next to the ciphertext but to each other,
+ * so that a tag and the next header are one piece to TCP; with a page reference for
+ * the caller.
  */
-static bool spare_alloc(unsigned int len, struct page **page,
-			unsigned int *off)
+static bool spare_alloc(struct kseal_tx_ring *ring, unsigned int len,
+			struct page **page, unsigned int *off)
 {
-	void *at = netdev_alloc_frag(len);
+	struct page_frag *spare = &ring->spare;
+	void *at;
 
-	if (!at)
-		return false;
-	*page = virt_to_head_page(at);
-	*off = at - page_address(*page);
+	if (spare->size - spare->offset < len) {
+		at = netdev_alloc_frag(TX_SPARE);
+		if (!at)
+			return false;
+		if (spare->page)
+			put_page(spare->page);
+		spare->page = virt_to_head_page(at);
+		spare->offset = at - page_address(spare->page);
+		spare->size = spare->offset + TX_SPARE;
+	}
+	*page = spare->page;
+	*off = spare->offset;
+	get_page(spare->page);
+	spare->offset += len;
 	return true;
 }
 
@@ -405,7 +421,7 @@ int kseal_record_seal(struct sock *sk, struct kseal_tx *tx)
 	if (ring->in_place)
 		ok = tx_alloc(sk, n, 0, 1, &page, &off);
 	else
-		ok = spare_alloc(n, &page, &off);
+		ok = spare_alloc(ring, n, &page, &off);
 	if (!ok)
 		return -ENOMEM;
 	if (!ring->in_place) {
@@ -475,7 +491,7 @@ int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type,
 	/* Short ones end within a page, and are one piece if without a gap. */
 	align = iov_iter_count(&msg->msg_iter) < PAGE_SIZE ? 1 : TX_BLOCK;
 	if (is_lent(msg))
-		ok = spare_alloc(prefix, &page, &off);
+		ok = spare_alloc(ring, prefix, &page, &off);
 	else
 		ok = tx_alloc(sk, prefix, -prefix, align, &page, &off);
 	if (!ok)

@@ -7,6 +7,7 @@
 #define _KSEAL_SEAL_H
 
 #include <linux/bvec.h>
+#include <linux/mm_types_task.h>
 #include <linux/scatterlist.h>
 
 #include "record.h"
@@ -36,6 +37,8 @@ struct sock;
  * @src: AAD and plaintext of the open record
  * @dst: AAD and ciphertext of the open record
  * @ctl: AAD and content of a control record
+ * @spare: memory for the headers and tags of records of lent pages; its own
+ *	page reference
  */
 struct kseal_tx_ring {
 	struct bio_vec bvec[TX_BVECS];
@@ -53,6 +56,7 @@ struct kseal_tx_ring {
 	struct scatterlist src[TX_SEGS];
 	struct scatterlist dst[TX_SEGS];
 	struct scatterlist ctl[2];
+	struct page_frag spare;
 };
 
 /* The ring can take a whole record, however fragmented. */
