@@ -7,6 +7,7 @@
  */
 #include <crypto/aead.h>
 #include <linux/cpumask.h>
+#include <linux/kernel_stat.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/module.h>

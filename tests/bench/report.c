@@ -14,6 +14,7 @@
 #include "bench.h"
 
 #define MISSING	(-1.0)
+#define MAX_TARGETS	(2 * MAX_CASES + 3)
 
 static int compare(const void *a, const void *b)
 {
@@ -121,48 +122,93 @@ static void print_overheads(const struct results *r)
 	int c, kseal = find(r, &kseal_transport), tls = find(r, &tls_transport);
 	double ours, theirs;
 
-	printf("\n%-24s %9s %9s %9s %9s  %s\n", "Overhead /byte", "cipher", "kseal", "tls.ko",
-	       "ratio", "target");
+	printf("\n%-24s %9s %9s %9s %9s\n", "Overhead /byte", "cipher", "kseal", "tls.ko", "ratio");
 	for (c = 0; c < r->nr_tests; c++) {
 		ours = overhead(r, c, kseal);
 		theirs = overhead(r, c, tls);
-		if (per_message(r->tests[c]) || kseal < 0 || tls < 0 ||
-		    aead_floor(&r->aead, r->tests[c]) < 0)
-			continue;
-		printf("%-24s %9.2f %9.2f %9.2f %9.2f", r->tests[c]->name,
-		       aead_floor(&r->aead, r->tests[c]), ours, theirs, ours / theirs);
-		if (r->tests[c]->overhead)
-			printf("  %.2f %s", r->tests[c]->overhead,
-			       ours / theirs <= r->tests[c]->overhead ? "met" : "missed");
-		printf("\n");
+		if (ours != MISSING && theirs != MISSING)
+			printf("%-24s %9.2f %9.2f %9.2f %9.2f\n", r->tests[c]->name,
+			       aead_floor(&r->aead, r->tests[c]), ours, theirs, ours / theirs);
 	}
 }
 
-static void print_target(const char *name, const char *than, double value, double target)
+/**
+ * struct target - what kseal is measured by
+ * @name: of the case
+ * @what: is compared, and with whose
+ * @ratio: kseal's, by the other's
+ * @limit: the most that it may be
+ */
+struct target {
+	const char *name;
+	const char *what;
+	double ratio;
+	double limit;
+};
+
+static void add_target(struct target *to, int *n, const char *name, const char *what, double ratio,
+		       double limit)
 {
-	printf("%-24s %-10s %9.2f  %.2f %s\n", name, than, value, target,
-	       value <= target ? "met" : "missed");
+	to[(*n)++] = (struct target){ name, what, ratio, limit };
 }
 
-/* Targets for the whole cost of kseal. */
-static void print_wholes(const struct results *r)
+/* All targets that this run can judge. Costs are instructions; memory is bytes. */
+static int judge(const struct results *r, struct target *to)
 {
 	int kseal = find(r, &kseal_transport), tls = find(r, &tls_transport);
-	int openssl = find(r, &openssl_transport), c;
+	int openssl = find(r, &openssl_transport), c, n = 0;
+	const char *worst_name = NULL;
+	double whole, worst = 0;
 
-	if (kseal < 0)
-		return;
-	printf("\n%-24s %-10s %9s  %s\n", "Whole cost of kseal", "against", "ratio", "target");
-	for (c = 0; c < r->nr_tests; c++) {
+	for (c = 0; options.instructions && kseal >= 0 && c < r->nr_tests; c++) {
 		const struct bench_case *k = r->tests[c];
-		double ours = cost(r, c, kseal);
 
-		if (tls >= 0 && (k->whole_tls || ours > cost(r, c, tls)))
-			print_target(k->name, "tls.ko", ours / cost(r, c, tls), k->whole_tls ?: 1);
 		if (openssl >= 0 && k->whole_openssl)
-			print_target(k->name, "openssl", ours / cost(r, c, openssl),
-				     k->whole_openssl);
+			add_target(to, &n, k->name, "whole cost, openssl's",
+				   cost(r, c, kseal) / cost(r, c, openssl), k->whole_openssl);
+		if (tls < 0)
+			continue;
+		if (k->overhead && overhead(r, c, tls) != MISSING)
+			add_target(to, &n, k->name, "overhead, tls.ko's",
+				   overhead(r, c, kseal) / overhead(r, c, tls), k->overhead);
+		whole = cost(r, c, kseal) / cost(r, c, tls);
+		if (k->whole_tls)
+			add_target(to, &n, k->name, "whole cost, tls.ko's", whole, k->whole_tls);
+		if (whole > worst) {
+			worst = whole;
+			worst_name = k->name;
+		}
 	}
+	if (worst_name)
+		add_target(to, &n, worst_name, "whole cost, the worst", worst, 1);
+	if (r->have_memory && kseal >= 0 && tls >= 0) {
+		add_target(to, &n, "memory, idle", "bytes, tls.ko's",
+			   r->memory[kseal].keyed / r->memory[tls].keyed, 1);
+		add_target(to, &n, "memory, used once", "bytes, tls.ko's",
+			   r->memory[kseal].used / r->memory[tls].used, 1);
+	}
+	return n;
+}
+
+static const char *verdict(const struct target *t)
+{
+	return t->ratio <= t->limit ? "met" : "missed";
+}
+
+static void print_targets(const struct results *r)
+{
+	struct target targets[MAX_TARGETS];
+	int i, n = judge(r, targets), met = 0;
+
+	if (!n)
+		return;
+	printf("\n%-24s %-22s %7s %7s\n", "Targets of kseal", "against", "ratio", "target");
+	for (i = 0; i < n; i++) {
+		printf("%-24s %-22s %7.2f %7.2f  %s\n", targets[i].name, targets[i].what,
+		       targets[i].ratio, targets[i].limit, verdict(&targets[i]));
+		met += targets[i].ratio <= targets[i].limit;
+	}
+	printf("%d of %d met\n", met, n);
 }
 
 static void print_aead(const struct results *r)
@@ -208,8 +254,10 @@ void report_print(const struct results *r)
 	uname(&u);
 	printf("Linux %s; %s; CPU %s\n", u.release, environment("KSEAL_BENCH_MACHINE"),
 	       environment("KSEAL_BENCH_CPU"));
-	printf("TLS 1.%d, AES-%d-GCM; %s of %d\n", options.tls13 ? 3 : 2, options.key_bits,
-	       options.instructions ? "the least" : "the median", r->repeats);
+	printf("TLS 1.%d, AES-%d-GCM; %s of %d; %zu MiB a case, the file has %zu\n",
+	       options.tls13 ? 3 : 2, options.key_bits,
+	       options.instructions ? "the least" : "the median", r->repeats,
+	       options.bytes / MIB, options.file / MIB);
 	if (options.instructions && !idle_is_exact())
 		printf("Idle time is known to 10 ms only: kseal_aead_bench.ko is not loaded\n");
 	for (t = 0; t < MAX_TRANSPORTS; t++)
@@ -219,13 +267,13 @@ void report_print(const struct results *r)
 		if (options.instructions) {
 			print_instructions(r);
 			print_overheads(r);
-			print_wholes(r);
 		} else {
 			print_throughput(r);
 		}
 	}
 	print_aead(r);
 	print_memory(r);
+	print_targets(r);
 	fflush(stdout);
 }
 
@@ -255,9 +303,10 @@ static json_t *json_case(const struct results *r, int c)
 void report_json(const struct results *r, const char *path)
 {
 	json_t *cases = json_array(), *aead = json_array(), *memory = json_object();
-	json_t *skipped = json_array(), *root;
+	json_t *skipped = json_array(), *targets = json_array(), *root;
+	struct target judged[MAX_TARGETS];
 	struct utsname u;
-	int i;
+	int i, n;
 
 	uname(&u);
 	for (i = 0; i < r->nr_tests; i++)
@@ -275,13 +324,22 @@ void report_json(const struct results *r, const char *path)
 	for (i = 0; i < MAX_TRANSPORTS; i++)
 		if (r->skipped[i])
 			json_array_append_new(skipped, json_string(r->skipped[i]));
-	root = json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:o,s:s,s:o,s:o,s:o}",
+	n = judge(r, judged);
+	for (i = 0; i < n; i++)
+		json_array_append_new(targets, json_pack("{s:s,s:s,s:f,s:f,s:s}",
+							 "name", judged[i].name,
+							 "against", judged[i].what,
+							 "ratio", judged[i].ratio,
+							 "target", judged[i].limit,
+							 "verdict", verdict(&judged[i])));
+	root = json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:o,s:s,s:o,s:o,s:o,s:o}",
 			 "clock", options.instructions ? "instructions" : "ns",
 			 "kernel", u.release, "machine", environment("KSEAL_BENCH_MACHINE"),
 			 "cpu", environment("KSEAL_BENCH_CPU"),
 			 "tls", options.tls13 ? "1.3" : "1.2", "key_bits", options.key_bits,
 			 "repeats", r->repeats, "cases", cases, "cipher", r->aead.driver,
-			 "cipher_alone", aead, "memory", memory, "skipped", skipped);
+			 "cipher_alone", aead, "memory", memory, "skipped", skipped,
+			 "targets", targets);
 	if (!root || json_dump_file(root, path, JSON_INDENT(1) | JSON_REAL_PRECISION(6)))
 		die("%s can't be written", path);
 	json_decref(root);
