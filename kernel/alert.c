@@ -16,11 +16,9 @@
 #include <net/tcp.h>
 
 #include "alert.h"
+#include "message.h"
 #include "socket.h"
 #include "stats.h"
-
-/* RFC 8446 §4: handshake messages */
-#define HANDSHAKE_HEADER_LEN	4
 
 enum key_update_request {
 	UPDATE_NOT_REQUESTED,
@@ -29,7 +27,7 @@ enum key_update_request {
 
 /*
  * A peer may send no more than this many records in a row without a byte of
- * application data: empty ones, warnings, KeyUpdates. Each costs us work.
+ * application data: empty ones, warnings, KeyUpdates, tickets. Each costs us work.
  */
 #define IDLE_RECORDS_MAX	32
 
@@ -51,8 +49,32 @@ void kseal_alert_send(struct sock *sk, u8 description)
 		return;
 	if (description == TLS_ALERT_DESC_CLOSE_NOTIFY)
 		alert[0] = TLS_ALERT_LEVEL_WARNING;
+	if (kseal_tx_control(sk, TLS_RECORD_TYPE_ALERT, alert, sizeof(alert)))
+		return;
+	tx->closed = true;
+	if (alert[0] == TLS_ALERT_LEVEL_FATAL)
+		WRITE_ONCE(tx->alert, description);
+}
+
+/**
+ * kseal_alert_warn() - send a warning, if it is no trouble
+ * @sk: socket, keyed, TLS 1.2
+ * @description: TLS_ALERT_DESC_*
+ *
+ * Not to a peer that does not read, nor with the last records of a key.
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_alert_warn(struct sock *sk, u8 description)
+{
+	struct kseal_tx *tx = &kseal_get(sk)->tx;
+	u8 alert[2] = { TLS_ALERT_LEVEL_WARNING, description };
+
+	if (tx->closed || !kseal_tx_keyed(tx) || !sk_stream_memory_free(sk) ||
+	    kseal_key_left(&tx->key) <= 2)
+		return;
 	if (!kseal_tx_control(sk, TLS_RECORD_TYPE_ALERT, alert, sizeof(alert)))
-		tx->closed = true;
+		kseal_tx_push(sk);
 }
 
 /* The "tls" ULP has an errno for each kind of bad header. */
@@ -119,14 +141,22 @@ static void alert_receive(struct sock *sk, const u8 *body, unsigned int len)
 	    (!tls13 && body[0] == TLS_ALERT_LEVEL_WARNING))
 		return;
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_RX_ALERTS);
+	WRITE_ONCE(ks->rx.alert, body[1]);
 	ks->rx.err = -ECONNABORTED;
 	ks->tx.err = -EPIPE;
 	ks->tx.closed = true;	/* RFC 8446 §6.2: no alert in return */
 	sk_error_report(sk);
 }
 
-/* RFC 8446 §4.6.3; the message ends its record (§5.1). */
-static void key_update_receive(struct sock *sk, u8 request)
+/**
+ * kseal_key_update_receive() - the peer goes on to its next key
+ * @sk: socket, keyed, TLS 1.3
+ * @request: request_update of its KeyUpdate, which has ended its record
+ *	(RFC 8446 §4.6.3, §5.1)
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_key_update_receive(struct sock *sk, u8 request)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 
@@ -150,6 +180,34 @@ static void key_update_receive(struct sock *sk, u8 request)
 }
 
 /**
+ * kseal_rekey() - go on to our next key (RFC 8446 §4.6.3)
+ * @sk: socket
+ * @whose: &enum kseal_rekey
+ *
+ * If the send buffer is full, before the next application data goes out.
+ *
+ * Context: process, under the socket lock.
+ * Return: 0; -ENOTCONN if it is not open; -EOPNOTSUPP without the secrets for it,
+ * as in TLS 1.2; -EPIPE or another errno if the outgoing stream has ended.
+ */
+int kseal_rekey(struct sock *sk, u32 whose)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+
+	if (!ks || !kseal_is_open(ks))
+		return -ENOTCONN;
+	if (!ks->tx.key.hmac || (whose == KSEAL_REKEY_BOTH && !ks->rx.key.hmac))
+		return -EOPNOTSUPP;
+	if (ks->tx.err)
+		return ks->tx.err;
+	if (ks->tx.closed || sk->sk_err || sk->sk_shutdown & SEND_SHUTDOWN)
+		return -EPIPE;
+	ks->tx.update_request |= whose == KSEAL_REKEY_BOTH;
+	kseal_tx_want_update(sk);
+	return 0;
+}
+
+/**
  * kseal_is_key_update() - is this a KeyUpdate and nothing else?
  * @type: content type
  * @body: content
@@ -161,7 +219,7 @@ static void key_update_receive(struct sock *sk, u8 request)
 bool kseal_is_key_update(u8 type, const u8 *body, unsigned int len)
 {
 	return type == TLS_RECORD_TYPE_HANDSHAKE &&
-	       len == HANDSHAKE_HEADER_LEN + 1 &&
+	       len == KSEAL_HANDSHAKE_HEADER_LEN + 1 &&
 	       get_unaligned_be32(body) == (KSEAL_HANDSHAKE_KEY_UPDATE << 24 | 1);
 }
 
@@ -169,8 +227,9 @@ bool kseal_is_key_update(u8 type, const u8 *body, unsigned int len)
  * kseal_control_receive() - act on a record that carries no application data
  * @sk: socket, SEALED, or EXPLICIT with a secret and a KeyUpdate
  * @type: content type; application_data for an empty record
- * @body: content
+ * @body: content, the first bytes of it
  * @len: its bytes
+ * @skb: content, all of it
  *
  * The outcome, if it is an end of the stream, is in @eof or @err of struct
  * kseal_rx.
@@ -178,7 +237,7 @@ bool kseal_is_key_update(u8 type, const u8 *body, unsigned int len)
  * Context: process, under the socket lock.
  */
 void kseal_control_receive(struct sock *sk, u8 type, const u8 *body,
-			   unsigned int len)
+			   unsigned int len, const struct sk_buff *skb)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 
@@ -186,13 +245,18 @@ void kseal_control_receive(struct sock *sk, u8 type, const u8 *body,
 		kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
 		return;
 	}
-	if (type == TLS_RECORD_TYPE_DATA)
-		return;
 	if (type == TLS_RECORD_TYPE_ALERT)
 		alert_receive(sk, body, len);
+	else if (type == TLS_RECORD_TYPE_HANDSHAKE &&
+		 ks->role == KSEAL_ROLE_CLIENT)
+		kseal_message_receive(sk, skb, len);
+	else if (ks->rx.message_len)	/* RFC 8446 §5.1: nothing in between */
+		kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
+	else if (type == TLS_RECORD_TYPE_DATA)
+		return;
 	else if (ks->rx.key.format.version == TLS_1_3_VERSION &&
 		 kseal_is_key_update(type, body, len))
-		key_update_receive(sk, body[HANDSHAKE_HEADER_LEN]);
+		kseal_key_update_receive(sk, body[KSEAL_HANDSHAKE_HEADER_LEN]);
 	else
 		kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
 }
@@ -207,16 +271,18 @@ void kseal_control_receive(struct sock *sk, u8 type, const u8 *body,
  */
 int kseal_key_update_send(struct sock *sk)
 {
-	static const u8 msg[HANDSHAKE_HEADER_LEN + 1] = {
-		KSEAL_HANDSHAKE_KEY_UPDATE, 0, 0, 1, UPDATE_NOT_REQUESTED,
-	};
 	struct kseal_tx *tx = &kseal_get(sk)->tx;
+	u8 msg[KSEAL_HANDSHAKE_HEADER_LEN + 1] = {
+		KSEAL_HANDSHAKE_KEY_UPDATE, 0, 0, 1,
+		tx->update_request ? UPDATE_REQUESTED : UPDATE_NOT_REQUESTED,
+	};
 	int err;
 
 	err = kseal_tx_control(sk, TLS_RECORD_TYPE_HANDSHAKE, msg, sizeof(msg));
 	if (err)
 		return err;
 	tx->update_due = false;
+	tx->update_request = false;
 	err = kseal_key_update(&tx->key);
 	if (err)
 		return kseal_tx_fail(tx, err);

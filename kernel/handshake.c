@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One pending handshake. listen.c makes it, netlink.c gives it to a worker of
- * the agent, proxy.c lets that worker talk. It ends exactly once, by whoever
- * sets @over first:
+ * One pending handshake. listen.c or connect.c makes it, netlink.c gives it to a
+ * worker of the agent, proxy.c lets that worker talk. It ends exactly once, by
+ * whoever sets @over first:
  *
  *	worker says DONE		sealed, or closed in order
  *	deadline			reset
@@ -10,6 +10,8 @@
  *	worker or its proxy gone	given to another worker if nothing of the
  *					stream was consumed, else reset
  *	listener closed			reset
+ *	connector closed, shut down	closed, reset
+ *	connection of a connector lost	nothing more to do
  *
  * Order of locks: kseal_proxy.lock (a mutex) is above the socket lock. The
  * spinlocks kseal_listener.lock and kseal_net.lock are never held together, nor
@@ -18,6 +20,7 @@
 #include <linux/module.h>
 #include <linux/net.h>
 
+#include "connect.h"
 #include "handshake.h"
 #include "listen.h"
 #include "net.h"
@@ -43,7 +46,9 @@ MODULE_PARM_DESC(agent_timeout,
 
 struct workqueue_struct *kseal_wq;
 
-static void deadline_work(struct work_struct *work);
+static atomic64_t last_worker = ATOMIC64_INIT(0);
+
+static void look_work(struct work_struct *work);
 
 /**
  * kseal_handshake_init() - make the workqueue
@@ -69,26 +74,32 @@ void kseal_handshake_exit(void)
 
 /**
  * kseal_handshake_new() - begin the record of a handshake
- * @l: listener
- * @sk: its new connection
+ * @sk: the connection, or what is to become one
+ * @f: its family
+ * @role: KSEAL_ROLE_SERVER or KSEAL_ROLE_CLIENT
+ * @owner: copied
  *
  * Context: process.
  * Return: handshake with one reference, or NULL.
  */
-struct kseal_handshake *kseal_handshake_new(struct kseal_listener *l,
-					    struct sock *sk)
+struct kseal_handshake *kseal_handshake_new(struct sock *sk,
+					    struct kseal_family *f,
+					    enum kseal_role role,
+					    const struct kseal_owner *owner)
 {
 	struct kseal_handshake *hs = kzalloc(sizeof(*hs), GFP_KERNEL);
 
 	if (!hs)
 		return NULL;
 	refcount_set(&hs->ref, 1);
+	hs->role = role;
 	hs->kn = kseal_net(sock_net(sk));
-	refcount_inc(&l->ref);
-	hs->listener = l;
+	hs->family = f;
+	hs->owner = *owner;
 	sock_hold(sk);
 	hs->sk = sk;
-	INIT_DELAYED_WORK(&hs->deadline, deadline_work);
+	INIT_DELAYED_WORK(&hs->look, look_work);
+	init_completion(&hs->ended);
 	INIT_LIST_HEAD(&hs->held_node);
 	INIT_LIST_HEAD(&hs->node);
 	return hs;
@@ -105,7 +116,9 @@ void kseal_handshake_put(struct kseal_handshake *hs)
 	if (!refcount_dec_and_test(&hs->ref))
 		return;
 	sock_put(hs->sk);
-	kseal_listener_put(hs->listener);
+	if (hs->listener)
+		kseal_listener_put(hs->listener);
+	kfree(hs->server_name);
 	kfree(hs);
 }
 
@@ -154,8 +167,23 @@ static unsigned long next_look(const struct kseal_handshake *hs)
 }
 
 /**
+ * kseal_handshake_poke() - look at a handshake at once
+ * @hs: handshake; the caller holds a reference
+ *
+ * Context: any.
+ */
+void kseal_handshake_poke(struct kseal_handshake *hs)
+{
+	refcount_inc(&hs->ref);
+	if (mod_delayed_work(kseal_wq, &hs->look, 0))
+		refcount_dec(&hs->ref);	/* it was in the queue already */
+}
+
+/**
  * kseal_handshake_start() - let the agent have it
- * @hs: handshake, in its listener's held list
+ * @hs: handshake, in its listener's held list or its connector's
+ *
+ * Once for each handshake.
  *
  * Context: process.
  */
@@ -169,9 +197,11 @@ void kseal_handshake_start(struct kseal_handshake *hs)
 	spin_lock(&kn->lock);
 	over = hs->over;
 	if (!over) {
+		hs->started = true;
 		list_add_tail(&hs->node, &kn->waiting);
-		refcount_inc(&hs->ref);		/* deadline */
-		queue_delayed_work(kseal_wq, &hs->deadline, next_look(hs));
+		refcount_inc(&hs->ref);
+		if (!queue_delayed_work(kseal_wq, &hs->look, next_look(hs)))
+			refcount_dec(&hs->ref);	/* it will look sooner */
 	}
 	spin_unlock(&kn->lock);
 	if (over)
@@ -180,34 +210,37 @@ void kseal_handshake_start(struct kseal_handshake *hs)
 	notify(hs);
 }
 
-static void deadline_work(struct work_struct *work)
+static void look_work(struct work_struct *work)
 {
 	struct kseal_handshake *hs = container_of(to_delayed_work(work),
-						  struct kseal_handshake,
-						  deadline);
+						  struct kseal_handshake, look);
 	struct kseal_net *kn = hs->kn;
 	unsigned long grace = msecs_to_jiffies(READ_ONCE(agent_timeout));
 	enum kseal_verdict how = KSEAL_SEAL;
+	bool again = false;
+	int err = 0;
 
+	if (hs->role == KSEAL_ROLE_CLIENT)
+		err = kseal_connector_look(hs);
 	spin_lock(&kn->lock);
-	if (hs->over) {
-		spin_unlock(&kn->lock);
-		kseal_handshake_put(hs);
-		return;
-	}
-	if (time_after_eq(jiffies, hs->expires))
+	if (hs->over || !hs->started)
+		;	/* nothing to wait for */
+	else if (err)
+		how = KSEAL_ABORT;
+	else if (time_after_eq(jiffies, hs->expires))
 		how = KSEAL_TIMEOUT;
 	else if (!hs->portid && list_empty(&kn->workers) &&
 		 time_after_eq(jiffies, kn->agentless_since + grace))
 		how = KSEAL_NO_AGENT;
-	else
-		queue_delayed_work(kseal_wq, &hs->deadline, next_look(hs));
+	else	/* our reference goes on with it */
+		again = queue_delayed_work(kseal_wq, &hs->look, next_look(hs));
 	spin_unlock(&kn->lock);
 
-	if (how != KSEAL_SEAL) {
-		kseal_handshake_end(hs, how);
+	if (how != KSEAL_SEAL)
+		kseal_handshake_end(hs, how, err,
+				    err ? "the connection was lost" : NULL);
+	if (!again)
 		kseal_handshake_put(hs);
-	}
 }
 
 /*
@@ -243,7 +276,7 @@ static bool begin_end(struct kseal_handshake *hs, bool *boundary)
 			kseal_handshake_put(ref);
 		kseal_proxy_put(proxy);
 	}
-	if (cancel_delayed_work(&hs->deadline))
+	if (cancel_delayed_work(&hs->look))
 		kseal_handshake_put(hs);
 	return true;
 }
@@ -254,13 +287,13 @@ static bool begin_end(struct kseal_handshake *hs, bool *boundary)
  */
 static void drain(struct kseal_handshake *hs)
 {
-	struct proto *base = hs->listener->family->base;
 	int i;
 
 	for (i = 0; i < MAX_DRAIN; i++) {
 		struct msghdr msg = {};
 
-		if (kseal_base_recvmsg(base, hs->sk, &msg, INT_MAX / 2,
+		if (kseal_base_recvmsg(hs->family->base, hs->sk, &msg,
+				       INT_MAX / 2,
 				       MSG_DONTWAIT | MSG_TRUNC) <= 0)
 			break;
 	}
@@ -273,22 +306,45 @@ static void close_child(struct kseal_handshake *hs, bool reset)
 		sock_set_flag(hs->sk, SOCK_LINGER);
 		WRITE_ONCE(hs->sk->sk_lingertime, 0);
 		release_sock(hs->sk);
-	} else {
-		drain(hs);
 	}
 	sock_release(hs->sock);
 }
 
-static void finish(struct kseal_handshake *hs, enum kseal_verdict how)
+static void finish(struct kseal_handshake *hs, enum kseal_verdict how, int err,
+		   const char *reason)
 {
-	static const enum kseal_stat item[] = {
-		[KSEAL_REFUSE]		= KSEAL_STAT_REFUSED,
-		[KSEAL_TIMEOUT]		= KSEAL_STAT_TIMEOUT,
-		[KSEAL_NO_AGENT]	= KSEAL_STAT_NO_AGENT,
-		[KSEAL_ABORT]		= KSEAL_STAT_ABORTED,
+	static const struct {
+		enum kseal_stat stat;
+		int err;
+		const char *reason;
+	} ends[] = {
+		[KSEAL_REFUSE] = {
+			KSEAL_STAT_REFUSED, EPROTO, "the agent did not say why",
+		},
+		[KSEAL_TIMEOUT] = {
+			KSEAL_STAT_TIMEOUT, ETIMEDOUT,
+			"the handshake took too long",
+		},
+		[KSEAL_NO_AGENT] = {
+			KSEAL_STAT_NO_AGENT, ENOKEY,
+			"no agent is there to do the handshake",
+		},
+		[KSEAL_ABORT] = {
+			KSEAL_STAT_ABORTED, ECONNABORTED,
+			"the agent broke off the handshake",
+		},
 	};
 
-	kseal_stat_inc(sock_net(hs->sk), item[how]);
+	if (hs->started)
+		kseal_stat_inc(sock_net(hs->sk), ends[how].stat);
+	if (how == KSEAL_REFUSE)
+		drain(hs);
+	if (hs->role == KSEAL_ROLE_CLIENT) {
+		kseal_connector_fail(hs, how != KSEAL_REFUSE,
+				     err ?: ends[how].err,
+				     reason ?: ends[how].reason);
+		return;
+	}
 	close_child(hs, how != KSEAL_REFUSE);
 	kseal_listener_drop(hs->listener, hs);
 }
@@ -297,18 +353,36 @@ static void finish(struct kseal_handshake *hs, enum kseal_verdict how)
  * kseal_handshake_end() - end a handshake without a seal
  * @hs: handshake
  * @how: why; not KSEAL_SEAL
+ * @err: errno for the connector, positive; 0: that of @how
+ * @reason: in words, for the connector; NULL: likewise
  *
  * Context: process, no locks held.
  * Return: whether this call ended it.
  */
-bool kseal_handshake_end(struct kseal_handshake *hs, enum kseal_verdict how)
+bool kseal_handshake_end(struct kseal_handshake *hs, enum kseal_verdict how,
+			 int err, const char *reason)
 {
 	bool boundary;
 
 	if (!begin_end(hs, &boundary))
 		return false;
-	finish(hs, how);
+	finish(hs, how, err, reason);
+	complete_all(&hs->ended);
 	return true;
+}
+
+/**
+ * kseal_handshake_quit() - the connector of a handshake is done with it
+ * @hs: handshake, which its socket knows no more
+ *
+ * On return nobody is at work on the socket, whoever has ended the handshake.
+ *
+ * Context: process, no locks held.
+ */
+void kseal_handshake_quit(struct kseal_handshake *hs)
+{
+	if (!kseal_handshake_end(hs, KSEAL_ABORT, 0, NULL))
+		wait_for_completion(&hs->ended);
 }
 
 /**
@@ -320,27 +394,30 @@ bool kseal_handshake_end(struct kseal_handshake *hs, enum kseal_verdict how)
  * Context: process, no locks held.
  * Return: 0; -ENOENT if it is over already; -EINVAL if a direction has no key
  * or the agent stopped inside a record, -ECONNRESET if the connection went
- * meanwhile: then it is closed.
+ * meanwhile, -ENOMEM: then it is closed.
  */
 int kseal_handshake_seal(struct kseal_handshake *hs, struct kseal_peer *peer)
 {
-	struct kseal_sock *ks = kseal_get(hs->sk);
 	struct sock *sk = hs->sk;
 	bool boundary;
 	int err;
 
 	if (!begin_end(hs, &boundary))
 		return -ENOENT;
-	err = boundary ? kseal_seal(sk, hs->sock) : -EINVAL;
-	if (err) {
-		finish(hs, KSEAL_ABORT);
+	err = -EINVAL;
+	if (boundary && hs->role == KSEAL_ROLE_CLIENT)
+		err = kseal_connector_seal(hs, peer);
+	else if (boundary)
+		err = kseal_seal(hs, peer);
+	if (err)
+		finish(hs, KSEAL_ABORT, 0, NULL);
+	complete_all(&hs->ended);
+	if (err)
 		return err;
-	}
 
-	ks->peer = peer;
-	kseal_publish(sk);
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_SEALED);
-	if (!kseal_listener_ready(hs->listener, hs)) {
+	if (hs->role == KSEAL_ROLE_SERVER &&
+	    !kseal_listener_ready(hs->listener, hs)) {
 		lock_sock(sk);
 		sock_set_flag(sk, SOCK_LINGER);
 		WRITE_ONCE(sk->sk_lingertime, 0);
@@ -374,13 +451,13 @@ static void pass_on(struct kseal_handshake *hs)
 	again = !hs->over && !hs->touched && hs->handed < MAX_HANDED;
 	if (again) {
 		list_add(&hs->node, &kn->waiting);
-		mod_delayed_work(kseal_wq, &hs->deadline, next_look(hs));
+		kseal_handshake_poke(hs);
 	}
 	spin_unlock(&kn->lock);
 	if (again)
 		notify(hs);
 	else
-		kseal_handshake_end(hs, KSEAL_ABORT);
+		kseal_handshake_end(hs, KSEAL_ABORT, 0, NULL);
 }
 
 /**
@@ -429,11 +506,11 @@ struct kseal_handshake *kseal_handshake_next(struct kseal_net *kn, u32 portid)
 					      struct kseal_handshake, node);
 	if (!IS_ERR_OR_NULL(hs)) {
 		hs->portid = portid;
+		hs->worker = w->id;
 		hs->handed++;
 		w->active++;
 		list_move_tail(&hs->node, &kn->active);
 		refcount_inc(&hs->ref);
-		mod_delayed_work(kseal_wq, &hs->deadline, next_look(hs));
 	}
 	spin_unlock(&kn->lock);
 	return hs;
@@ -522,6 +599,7 @@ int kseal_worker_add(struct kseal_net *kn, u32 portid, struct pid *pid)
 	if (!w)
 		return -ENOMEM;
 	w->portid = portid;
+	w->id = atomic64_inc_return(&last_worker);
 	w->pid = get_pid(pid);
 
 	spin_lock(&kn->lock);
@@ -537,6 +615,27 @@ int kseal_worker_add(struct kseal_net *kn, u32 portid, struct pid *pid)
 	return err;
 }
 
+/* A handshake that a worker holds, and its proxy if any; references of both. */
+static struct kseal_handshake *worker_left(struct kseal_net *kn, u32 portid,
+					   struct kseal_proxy **proxy)
+{
+	struct kseal_handshake *hs, *found = NULL;
+
+	spin_lock(&kn->lock);
+	list_for_each_entry(hs, &kn->active, node) {
+		if (hs->portid != portid)
+			continue;
+		refcount_inc(&hs->ref);
+		found = hs;
+		*proxy = hs->proxy;
+		if (hs->proxy)
+			kseal_proxy_get(hs->proxy);
+		break;
+	}
+	spin_unlock(&kn->lock);
+	return found;
+}
+
 /**
  * kseal_worker_gone() - a worker's netlink socket was closed
  * @kn: namespace
@@ -546,6 +645,8 @@ int kseal_worker_add(struct kseal_net *kn, u32 portid, struct pid *pid)
  */
 void kseal_worker_gone(struct kseal_net *kn, u32 portid)
 {
+	struct kseal_handshake *hs, *ref;
+	struct kseal_proxy *proxy;
 	struct kseal_worker *w;
 
 	spin_lock(&kn->lock);
@@ -561,29 +662,49 @@ void kseal_worker_gone(struct kseal_net *kn, u32 portid)
 	put_pid(w->pid);
 	kfree(w);
 
-	for (;;) {
-		struct kseal_handshake *hs, *found = NULL, *ref;
-		struct kseal_proxy *proxy = NULL;
-
-		spin_lock(&kn->lock);
-		list_for_each_entry(hs, &kn->active, node) {
-			if (hs->portid == portid) {
-				refcount_inc(&hs->ref);
-				found = hs;
-				proxy = take_back(hs);
-				break;
-			}
-		}
-		spin_unlock(&kn->lock);
-		if (!found)
-			break;
-		if (proxy) {
-			ref = kseal_proxy_revoke(proxy);
-			if (ref)
-				kseal_handshake_put(ref);
+	while ((hs = worker_left(kn, portid, &proxy))) {
+		/* First, so that whoever ends it meanwhile waits for this. */
+		ref = proxy ? kseal_proxy_revoke(proxy) : NULL;
+		if (ref)
+			kseal_handshake_put(ref);
+		kseal_handshake_return(hs, proxy);
+		if (proxy)
 			kseal_proxy_put(proxy);
-		}
-		pass_on(found);
-		kseal_handshake_put(found);
+		kseal_handshake_put(hs);
 	}
+}
+
+/**
+ * kseal_worker_is() - is a worker still there?
+ * @kn: namespace
+ * @portid: its netlink port
+ * @id: its number
+ *
+ * Context: process.
+ * Return: whether it is.
+ */
+bool kseal_worker_is(struct kseal_net *kn, u32 portid, u64 id)
+{
+	struct kseal_worker *w;
+	bool is;
+
+	spin_lock(&kn->lock);
+	w = find_worker(kn, portid);
+	is = w && w->id == id;
+	spin_unlock(&kn->lock);
+	return is;
+}
+
+/**
+ * kseal_peer_free() - forget what an agent has told
+ * @peer: or NULL
+ *
+ * Context: any.
+ */
+void kseal_peer_free(struct kseal_peer *peer)
+{
+	if (!peer)
+		return;
+	kfree_skb(peer->preamble);
+	kfree(peer);
 }

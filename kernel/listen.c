@@ -78,15 +78,19 @@ static void discard(struct sock *sk)
 static void hold(struct kseal_listener *l, struct sock *sk)
 {
 	struct kseal_handshake *hs;
+	struct kseal_owner owner;
 	struct socket *sock;
 
 	if (sock_create_lite(sk->sk_family, SOCK_STREAM, IPPROTO_TCP, &sock))
 		goto discard;
 	sock->ops = l->family->base_ops;
 
-	hs = kseal_handshake_new(l, sk);
+	kseal_listener_owner(l, &owner);
+	hs = kseal_handshake_new(sk, l->family, KSEAL_ROLE_SERVER, &owner);
 	if (!hs)
 		goto release;
+	refcount_inc(&l->ref);
+	hs->listener = l;
 	if (kseal_hold(sk, l->family, sock)) {
 		kseal_handshake_put(hs);
 		goto release;
@@ -164,11 +168,26 @@ struct kseal_listener *kseal_listener_alloc(struct sock *sk,
 	spin_lock_init(&l->lock);
 	INIT_LIST_HEAD(&l->held);
 	INIT_LIST_HEAD(&l->ready);
-	strscpy(l->profile, KSEAL_PROFILE_DEFAULT, sizeof(l->profile));
-	l->uid = SOCK_INODE(sk->sk_socket)->i_uid;
-	l->gid = SOCK_INODE(sk->sk_socket)->i_gid;
+	strscpy(l->owner.profile, KSEAL_PROFILE_DEFAULT,
+		sizeof(l->owner.profile));
+	l->owner.uid = SOCK_INODE(sk->sk_socket)->i_uid;
+	l->owner.gid = SOCK_INODE(sk->sk_socket)->i_gid;
 	INIT_LIST_HEAD(&l->node);
 	return l;
+}
+
+/**
+ * kseal_listener_owner() - whose it is
+ * @l: listener
+ * @owner: result
+ *
+ * Context: any.
+ */
+void kseal_listener_owner(struct kseal_listener *l, struct kseal_owner *owner)
+{
+	spin_lock_bh(&l->lock);
+	*owner = l->owner;
+	spin_unlock_bh(&l->lock);
 }
 
 /**
@@ -192,7 +211,7 @@ void kseal_listener_flush(struct kseal_listener *l)
 		spin_unlock_bh(&l->lock);
 		if (!hs)
 			break;
-		kseal_handshake_end(hs, KSEAL_ABORT);
+		kseal_handshake_end(hs, KSEAL_ABORT, 0, NULL);
 		kseal_handshake_put(hs);
 	}
 	for (;;) {
@@ -411,8 +430,14 @@ __poll_t kseal_listen_poll(struct file *file, struct socket *sock,
 {
 	struct kseal_sock *ks = kseal_get(sock->sk);
 
-	if (inet_sk_state_load(sock->sk) != TCP_LISTEN)
+	switch (inet_sk_state_load(sock->sk)) {
+	case TCP_LISTEN:
+		break;
+	case TCP_CLOSE:
 		return ks->family->base_ops->poll(file, sock, wait);
+	default:	/* connect() has been called just now */
+		return 0;
+	}
 	sock_poll_wait(file, sock, wait);
 	return list_empty_careful(&ks->listener->ready) ?
 	       0 : EPOLLIN | EPOLLRDNORM;

@@ -14,8 +14,9 @@
 #include <net/sock.h>
 #include <uapi/linux/kseal.h>
 
+#include "handshake.h"
+
 struct kseal_family;
-struct kseal_handshake;
 
 /**
  * struct kseal_listener - what an armed socket has beside its context
@@ -32,10 +33,11 @@ struct kseal_handshake;
  * @ready: struct kseal_handshake completed, for accept()
  * @n_held: length of @held
  * @n_ready: length of @ready
- * @profile: name, zero-terminated
- * @uid: owner of the socket
- * @gid: its group
+ * @owner: of the socket, and its profile
  * @node: in kseal_net.listeners, guarded by kseal_net.lock
+ *
+ * A connector has it too: before listen() or connect() nobody knows which of them a
+ * socket will be.
  */
 struct kseal_listener {
 	refcount_t ref;
@@ -51,10 +53,8 @@ struct kseal_listener {
 	struct list_head ready;
 	unsigned int n_held;
 	unsigned int n_ready;
-	char profile[KSEAL_PROFILE_MAX];
+	struct kseal_owner owner;
 
-	kuid_t uid;
-	kgid_t gid;
 	struct list_head node;
 };
 
@@ -63,6 +63,7 @@ struct kseal_listener *kseal_listener_alloc(struct sock *sk,
 void kseal_listener_put(struct kseal_listener *l);
 void kseal_listener_data_ready(struct sock *sk);
 void kseal_listener_kick(struct kseal_listener *l);
+void kseal_listener_owner(struct kseal_listener *l, struct kseal_owner *owner);
 void kseal_listener_flush(struct kseal_listener *l);
 void kseal_listener_close(struct kseal_listener *l);
 bool kseal_listener_ready(struct kseal_listener *l, struct kseal_handshake *hs);

@@ -10,6 +10,7 @@
 #include <net/genetlink.h>
 #include <net/sock.h>
 
+#include "alert.h"
 #include "handshake.h"
 #include "listen.h"
 #include "net.h"
@@ -36,6 +37,18 @@ static const struct nla_policy done_policy[KSEAL_A_MAX + 1] = {
 					    .len = KSEAL_IDENTITY_MAX - 1 },
 	[KSEAL_A_PEER_FINGERPRINT]	=
 		NLA_POLICY_EXACT_LEN(KSEAL_FINGERPRINT_LEN),
+	[KSEAL_A_GROUP]			= { .type = NLA_U16 },
+	[KSEAL_A_REASON]		= { .type = NLA_NUL_STRING,
+					    .len = KSEAL_REASON_MAX - 1 },
+	[KSEAL_A_TOLERATE_TRUNCATION]	= { .type = NLA_FLAG },
+	[KSEAL_A_PREAMBLE]		= { .type = NLA_BINARY,
+					    .len = KSEAL_PREAMBLE_MAX },
+};
+
+static const struct nla_policy rekey_policy[KSEAL_A_MAX + 1] = {
+	[KSEAL_A_ID]			= { .type = NLA_U64 },
+	[KSEAL_A_REKEY]			=
+		NLA_POLICY_MAX(NLA_U32, KSEAL_REKEY_BOTH),
 };
 
 static int put_u64(struct sk_buff *skb, int attr, u64 val)
@@ -70,22 +83,24 @@ static int put_addr(struct sk_buff *skb, int attr, const struct sock *sk,
 	}
 }
 
-static int put_profile(struct sk_buff *skb, struct kseal_listener *l)
+static int put_ids(struct sk_buff *skb, kuid_t uid, kgid_t gid)
 {
-	char profile[KSEAL_PROFILE_MAX];
+	struct user_namespace *ns = current_user_ns();
 
-	spin_lock_bh(&l->lock);
-	memcpy(profile, l->profile, sizeof(profile));
-	spin_unlock_bh(&l->lock);
-	return nla_put_string(skb, KSEAL_A_PROFILE, profile);
+	return nla_put_u32(skb, KSEAL_A_UID, from_kuid_munged(ns, uid)) ?:
+	       nla_put_u32(skb, KSEAL_A_GID, from_kgid_munged(ns, gid));
 }
 
-static int put_owner(struct sk_buff *skb, struct kseal_listener *l,
-		     struct user_namespace *ns)
+static int put_owner(struct sk_buff *skb, const struct kseal_owner *owner)
 {
-	return put_profile(skb, l) ?:
-	       nla_put_u32(skb, KSEAL_A_UID, from_kuid_munged(ns, l->uid)) ?:
-	       nla_put_u32(skb, KSEAL_A_GID, from_kgid_munged(ns, l->gid));
+	return nla_put_string(skb, KSEAL_A_PROFILE, owner->profile) ?:
+	       put_ids(skb, owner->uid, owner->gid);
+}
+
+static int put_name(struct sk_buff *skb, const struct kseal_handshake *hs)
+{
+	return hs->server_name ?
+	       nla_put_string(skb, KSEAL_A_SERVER_NAME, hs->server_name) : 0;
 }
 
 /**
@@ -105,6 +120,35 @@ void kseal_netlink_ready(struct net *net, u32 portid)
 		return;
 	hdr = genlmsg_put(skb, 0, 0, &kseal_genl_family, 0, KSEAL_CMD_READY);
 	if (!hdr) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, hdr);
+	genlmsg_unicast(net, skb, portid);
+}
+
+/**
+ * kseal_netlink_ticket() - give a worker what its session can be resumed with
+ * @net: namespace
+ * @portid: worker; may be gone, or have no room: then it is lost
+ * @id: of the handshake, which is the socket's
+ * @message: NewSessionTicket
+ * @len: its bytes
+ *
+ * Context: process.
+ */
+void kseal_netlink_ticket(struct net *net, u32 portid, u64 id,
+			  const void *message, unsigned int len)
+{
+	struct sk_buff *skb = genlmsg_new(nla_total_size_64bit(sizeof(id)) +
+					  nla_total_size(len), GFP_KERNEL);
+	void *hdr;
+
+	if (!skb)
+		return;
+	hdr = genlmsg_put(skb, 0, 0, &kseal_genl_family, 0, KSEAL_CMD_TICKET);
+	if (!hdr || put_u64(skb, KSEAL_A_ID, id) ||
+	    nla_put(skb, KSEAL_A_MESSAGE, len, message)) {
 		nlmsg_free(skb);
 		return;
 	}
@@ -136,8 +180,9 @@ static struct sk_buff *accept_reply(struct genl_info *info,
 	if (!hdr ||
 	    put_u64(skb, KSEAL_A_ID, hs->id) ||
 	    nla_put_s32(skb, KSEAL_A_FD, fd) ||
-	    nla_put_u32(skb, KSEAL_A_ROLE, KSEAL_ROLE_SERVER) ||
-	    put_owner(skb, hs->listener, current_user_ns()) ||
+	    nla_put_u32(skb, KSEAL_A_ROLE, hs->role) ||
+	    put_owner(skb, &hs->owner) ||
+	    put_name(skb, hs) ||
 	    put_addr(skb, KSEAL_A_LOCAL, hs->sk, false) ||
 	    put_addr(skb, KSEAL_A_PEER, hs->sk, true) ||
 	    nla_put_u32(skb, KSEAL_A_TIMEOUT, kseal_handshake_left(hs))) {
@@ -201,15 +246,18 @@ err_return:
 	return err;
 }
 
-/* What is kept of a connection, from the listener and from the agent. */
+/*
+ * What is kept of a connection, from its listener or connector and from the agent.
+ */
 static struct kseal_peer *peer_from(struct genl_info *info,
 				    struct kseal_handshake *hs)
 {
 	static const u8 kept[] = {
-		KSEAL_A_SERVER_NAME, KSEAL_A_ALPN, KSEAL_A_RESUMED,
-		KSEAL_A_PEER_SUBJECT, KSEAL_A_PEER_NAMES,
+		KSEAL_A_SERVER_NAME, KSEAL_A_ALPN, KSEAL_A_GROUP,
+		KSEAL_A_RESUMED, KSEAL_A_PEER_SUBJECT, KSEAL_A_PEER_NAMES,
 		KSEAL_A_PEER_FINGERPRINT,
 	};
+	const struct nlattr *preamble = info->attrs[KSEAL_A_PREAMBLE];
 	struct kseal_peer *peer = NULL;
 	struct sk_buff *skb;
 	int i, err;
@@ -217,7 +265,9 @@ static struct kseal_peer *peer_from(struct genl_info *info,
 	skb = alloc_skb(NLMSG_GOODSIZE, GFP_KERNEL);
 	if (!skb)
 		return NULL;
-	err = put_profile(skb, hs->listener);
+	err = nla_put_string(skb, KSEAL_A_PROFILE, hs->owner.profile);
+	if (!err && !info->attrs[KSEAL_A_SERVER_NAME])
+		err = put_name(skb, hs);
 	for (i = 0; !err && i < ARRAY_SIZE(kept); i++) {
 		const struct nlattr *a = info->attrs[kept[i]];
 
@@ -225,12 +275,22 @@ static struct kseal_peer *peer_from(struct genl_info *info,
 			err = nla_put(skb, kept[i], nla_len(a), nla_data(a));
 	}
 	if (!err)
-		peer = kmalloc(struct_size(peer, attrs, skb->len), GFP_KERNEL);
+		peer = kzalloc(struct_size(peer, attrs, skb->len), GFP_KERNEL);
 	if (peer) {
 		peer->len = skb->len;
 		memcpy(peer->attrs, skb->data, skb->len);
+		peer->tolerate_truncation =
+			info->attrs[KSEAL_A_TOLERATE_TRUNCATION];
 	}
 	kfree_skb(skb);
+	if (!peer || !preamble || !nla_len(preamble))
+		return peer;
+	peer->preamble = alloc_skb(nla_len(preamble), GFP_KERNEL);
+	if (!peer->preamble) {
+		kfree(peer);
+		return NULL;
+	}
+	skb_put_data(peer->preamble, nla_data(preamble), nla_len(preamble));
 	return peer;
 }
 
@@ -239,11 +299,14 @@ static int done_doit(struct sk_buff *skb, struct genl_info *info)
 	struct kseal_net *kn = kseal_net(genl_info_net(info));
 	struct kseal_handshake *hs;
 	struct kseal_peer *peer;
+	const char *reason;
 	int err = 0;
+	u32 status;
 
 	if (GENL_REQ_ATTR_CHECK(info, KSEAL_A_ID) ||
 	    GENL_REQ_ATTR_CHECK(info, KSEAL_A_STATUS))
 		return -EINVAL;
+	status = nla_get_u32(info->attrs[KSEAL_A_STATUS]);
 	hs = kseal_handshake_find(kn, info->snd_portid,
 				  nla_get_u64(info->attrs[KSEAL_A_ID]));
 	if (!hs) {
@@ -251,14 +314,21 @@ static int done_doit(struct sk_buff *skb, struct genl_info *info)
 		return -ENOENT;
 	}
 
-	if (nla_get_u32(info->attrs[KSEAL_A_STATUS])) {
-		if (!kseal_handshake_end(hs, KSEAL_REFUSE))
+	if (status) {
+		reason = info->attrs[KSEAL_A_REASON] ?
+			 nla_data(info->attrs[KSEAL_A_REASON]) : NULL;
+		if (!kseal_handshake_end(hs, KSEAL_REFUSE, status, reason))
 			err = -ENOENT;
+	} else if (info->attrs[KSEAL_A_PREAMBLE] &&
+		   hs->role != KSEAL_ROLE_SERVER) {
+		NL_SET_ERR_MSG(info->extack, "a client reads no preamble");
+		kseal_handshake_end(hs, KSEAL_ABORT, 0, NULL);
+		err = -EINVAL;
 	} else {
 		peer = peer_from(info, hs);
 		err = peer ? kseal_handshake_seal(hs, peer) : -ENOMEM;
 		if (err)
-			kfree(peer);
+			kseal_peer_free(peer);
 		if (err == -EINVAL)
 			NL_SET_ERR_MSG(info->extack,
 				       "a direction has no key, or a record was read in part");
@@ -373,14 +443,16 @@ static int worker_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 static int put_listener(struct sk_buff *skb, struct kseal_listener *l)
 {
 	unsigned int held, ready;
+	struct kseal_owner owner;
 
 	spin_lock_bh(&l->lock);
+	owner = l->owner;
 	held = l->n_held;
 	ready = l->n_ready;
 	spin_unlock_bh(&l->lock);
 	return put_u64(skb, KSEAL_A_ID, l->id) ?:
 	       put_addr(skb, KSEAL_A_LOCAL, l->sk, false) ?:
-	       put_owner(skb, l, current_user_ns()) ?:
+	       put_owner(skb, &owner) ?:
 	       nla_put_u32(skb, KSEAL_A_HELD, held) ?:
 	       nla_put_u32(skb, KSEAL_A_READY, ready) ?:
 	       nla_put_u32(skb, KSEAL_A_BACKLOG,
@@ -409,9 +481,11 @@ static int listener_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 static int put_handshake(struct sk_buff *skb, struct kseal_handshake *hs)
 {
 	return put_u64(skb, KSEAL_A_ID, hs->id) ?:
+	       nla_put_u32(skb, KSEAL_A_ROLE, hs->role) ?:
 	       put_addr(skb, KSEAL_A_LOCAL, hs->sk, false) ?:
 	       put_addr(skb, KSEAL_A_PEER, hs->sk, true) ?:
-	       put_owner(skb, hs->listener, current_user_ns()) ?:
+	       put_owner(skb, &hs->owner) ?:
+	       put_name(skb, hs) ?:
 	       nla_put_u32(skb, KSEAL_A_TIMEOUT, kseal_handshake_left(hs)) ?:
 	       nla_put_u32(skb, KSEAL_A_PORTID, hs->portid);
 }
@@ -438,13 +512,16 @@ out:
 	return skb->len;
 }
 
+static int put_alert(struct sk_buff *skb, int attr, u8 alert)
+{
+	return alert == KSEAL_ALERT_NONE ? 0 : nla_put_u8(skb, attr, alert);
+}
+
 static int put_socket(struct sk_buff *skb, struct kseal_sock *ks)
 {
 	struct tls_crypto_info info = {};
-	enum kseal_role role = KSEAL_ROLE_EXPLICIT;
 
 	if (ks->peer) {
-		role = KSEAL_ROLE_SERVER;
 		if (skb_tailroom(skb) < ks->peer->len)
 			return -EMSGSIZE;
 		skb_put_data(skb, ks->peer->attrs, ks->peer->len);
@@ -455,7 +532,10 @@ static int put_socket(struct sk_buff *skb, struct kseal_sock *ks)
 			return -EMSGSIZE;
 	}
 	return put_u64(skb, KSEAL_A_ID, ks->id) ?:
-	       nla_put_u32(skb, KSEAL_A_ROLE, role) ?:
+	       nla_put_u32(skb, KSEAL_A_ROLE, ks->role) ?:
+	       put_ids(skb, ks->uid, ks->gid) ?:
+	       put_alert(skb, KSEAL_A_TX_ALERT, READ_ONCE(ks->tx.alert)) ?:
+	       put_alert(skb, KSEAL_A_RX_ALERT, READ_ONCE(ks->rx.alert)) ?:
 	       put_addr(skb, KSEAL_A_LOCAL, ks->sk, false) ?:
 	       put_addr(skb, KSEAL_A_PEER, ks->sk, true) ?:
 	       put_u64(skb, KSEAL_A_TX_RECORDS, READ_ONCE(ks->tx.records)) ?:
@@ -483,6 +563,36 @@ static int socket_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
+static int rekey_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct kseal_net *kn = kseal_net(genl_info_net(info));
+	struct kseal_sock *ks;
+	struct sock *sk = NULL;
+	int err;
+	u64 id;
+
+	if (GENL_REQ_ATTR_CHECK(info, KSEAL_A_ID) ||
+	    GENL_REQ_ATTR_CHECK(info, KSEAL_A_REKEY))
+		return -EINVAL;
+	id = nla_get_u64(info->attrs[KSEAL_A_ID]);
+	spin_lock(&kn->lock);
+	list_for_each_entry(ks, &kn->sockets, node) {
+		if (ks->id == id) {
+			sk = ks->sk;
+			sock_hold(sk);
+			break;
+		}
+	}
+	spin_unlock(&kn->lock);
+	if (!sk)
+		return -ENOENT;
+	lock_sock(sk);
+	err = kseal_rekey(sk, nla_get_u32(info->attrs[KSEAL_A_REKEY]));
+	release_sock(sk);
+	sock_put(sk);
+	return err;
+}
+
 static const struct genl_ops kseal_genl_ops[] = {
 	{
 		.cmd	= KSEAL_CMD_REGISTER,
@@ -496,6 +606,12 @@ static const struct genl_ops kseal_genl_ops[] = {
 		.cmd	= KSEAL_CMD_DONE,
 		.doit	= done_doit,
 		.policy	= done_policy,
+		.maxattr = KSEAL_A_MAX,
+		.flags	= GENL_UNS_ADMIN_PERM,
+	}, {
+		.cmd	= KSEAL_CMD_REKEY,
+		.doit	= rekey_doit,
+		.policy	= rekey_policy,
 		.maxattr = KSEAL_A_MAX,
 		.flags	= GENL_UNS_ADMIN_PERM,
 	}, {

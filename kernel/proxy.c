@@ -5,7 +5,9 @@
  * away (kseal_proxy_revoke()) has full effect on return: no call is in flight
  * and every later one, on every copy of the file descriptor, fails with
  * ESHUTDOWN. The mutex is never held while touching user memory or sleeping for
- * data.
+ * data. The connection hangs on an internal socket, or on the connector's own; in
+ * either case it is not taken off before the proxy has been revoked, and nothing
+ * is done to it here but what leaves that socket alone.
  *
  * Incoming bytes are given out at most one TLS record at a time (RFC 8446 §5.1):
  * first its header, then its body, so that an agent which stops after the record
@@ -178,8 +180,8 @@ static int proxy_pull(struct kseal_proxy *proxy, u8 *buf, int len, int flags)
 		      min_t(unsigned int, len,
 			    KSEAL_HEADER_LEN - proxy->header_len);
 	iov_iter_kvec(&msg.msg_iter, ITER_DEST, &vec, 1, vec.iov_len);
-	n = kseal_base_recvmsg(hs->listener->family->base, hs->sk, &msg,
-			       vec.iov_len, MSG_DONTWAIT | flags);
+	n = kseal_base_recvmsg(hs->family->base, hs->sk, &msg, vec.iov_len,
+			       MSG_DONTWAIT | flags);
 	if (n > 0 && !(flags & MSG_PEEK)) {
 		hs->touched = true;
 		proxy_advance(proxy, buf, n);
@@ -199,7 +201,7 @@ static int proxy_push(struct kseal_proxy *proxy, u8 *buf, int len,
 	hs->touched = true;
 	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, &vec, 1, len);
 	if (!kseal_tx_keyed(&kseal_get(hs->sk)->tx))
-		return hs->listener->family->base->sendmsg(hs->sk, &msg, len);
+		return hs->family->base->sendmsg(hs->sk, &msg, len);
 
 	/* Sealed by us from here on; the agent may name the record type. */
 	msg.msg_control = from->msg_control;
@@ -291,8 +293,8 @@ static __poll_t proxy_poll(struct file *file, struct socket *sock,
 	mutex_lock(&proxy->lock);
 	hs = proxy->hs;
 	if (hs)	/* without a poll table: the waiters are on our own queue */
-		mask = hs->listener->family->base_ops->poll(file, hs->sock,
-							    NULL);
+		mask = hs->family->base_ops->poll(file, hs->sk->sk_socket,
+						  NULL);
 	mutex_unlock(&proxy->lock);
 	return mask;
 }
@@ -306,8 +308,8 @@ static int proxy_getname(struct socket *sock, struct sockaddr *addr, int peer)
 	mutex_lock(&proxy->lock);
 	hs = proxy->hs;
 	if (hs)
-		err = hs->listener->family->base_ops->getname(hs->sock, addr,
-							      peer);
+		err = hs->family->base_ops->getname(hs->sk->sk_socket, addr,
+						    peer);
 	mutex_unlock(&proxy->lock);
 	return err;
 }
@@ -320,7 +322,7 @@ static int proxy_tcp_option(struct kseal_proxy *proxy, int optname,
 
 	if (!proxy->hs)
 		return -ESHUTDOWN;
-	base = proxy->hs->listener->family->base;
+	base = proxy->hs->family->base;
 	switch (optname) {
 	case TCP_ULP:
 		/* What a library's own kTLS support does first: done already. */

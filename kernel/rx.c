@@ -45,6 +45,7 @@ void kseal_rx_init(struct kseal_rx *rx)
 	__skb_queue_head_init(&rx->held);
 	rx->scan_need = KSEAL_HEADER_LEN;
 	rx->scan_bad = -1;
+	rx->alert = KSEAL_ALERT_NONE;
 }
 
 /**
@@ -302,8 +303,15 @@ static bool rx_over(struct sock *sk, struct kseal_rx *rx, bool copied, int *err)
 	}
 	rx->err = sock_error(sk);
 	if (!rx->err) {
-		rx->err = -ECONNRESET;
 		kseal_stat_inc(sock_net(sk), KSEAL_STAT_TRUNCATED);
+		/* Part of a record, or of a message, is never an end. */
+		if (rx->tolerate && fin && !kseal_stream_len(sk) &&
+		    !rx->message_len) {
+			rx->truncated = true;
+			rx->eof = true;
+			return true;
+		}
+		rx->err = -ECONNRESET;
 	}
 	*err = rx->err;
 	return true;
@@ -686,8 +694,8 @@ int kseal_peek_len(struct socket *sock)
 }
 
 /**
- * kseal_ioctl() - ioctl() of an open socket
- * @sk: socket, SEALED or EXPLICIT
+ * kseal_ioctl() - ioctl() of an open socket or a connector
+ * @sk: socket; before it is open there is nothing to read
  * @cmd: SIOCINQ (FIONREAD) is ours; SIOCOUTQ counts ciphertext, with what TCP does
  *	not have yet
  * @karg: result
@@ -700,14 +708,14 @@ int kseal_ioctl(struct sock *sk, int cmd, int *karg)
 	struct kseal_sock *ks = kseal_get(sk);
 	int err;
 
-	if (cmd != SIOCINQ || !kseal_rx_keyed(&ks->rx)) {
+	if (cmd != SIOCINQ || !kseal_inq_is_ours(ks)) {
 		err = kseal_base_ioctl(ks->family->base, sk, cmd, karg);
 		if (!err && (cmd == SIOCOUTQ || cmd == SIOCOUTQNSD))
 			*karg += kseal_tx_unsent(sk);
 		return err;
 	}
 	lock_sock(sk);
-	*karg = rx_inq(sk, &ks->rx);
+	*karg = kseal_is_open(ks) ? rx_inq(sk, &ks->rx) : 0;
 	release_sock(sk);
 	return 0;
 }
@@ -779,5 +787,7 @@ void kseal_rx_release(struct sock *sk)
 	kfree(rx->partial);
 	rx->partial = NULL;
 	rx->partial_len = 0;
+	kfree(rx->message);
+	rx->message = NULL;
 	release_sock(sk);
 }

@@ -37,13 +37,21 @@ struct kseal_rx_ring;
  * @scan_bad: the alert that what follows these deserves, or -1
  * @ready: a read would not have to wait; read without the lock by poll
  * @squeezed: TCP has no room for the rest of the record; likewise
- * @eof: the peer has sent close_notify
+ * @eof: the stream has ended in order: close_notify, or @truncated
+ * @tolerate: a FIN without close_notify is an end, too
+ * @truncated: there was one
  * @empty: a record of application data without any has been passed over
  * @told: the explicit mode's reader knows of a bad header
  * @err: negative errno that every later read gets, after what is @held
  * @readers: calls that sleep until a record comes
  * @lowat: the application's SO_RCVLOWAT
  * @idle_records: records without application data since the last with some
+ * @alert: fatal alert received, else KSEAL_ALERT_NONE
+ * @message_header: of a handshake message that is coming in
+ * @message: that message, as far as it has come; NULL if it is not kept
+ * @message_len: bytes that have come of it; 0 if there is none
+ * @message_left: bytes of it yet to come, if its header has
+ * @tickets: how many have been given to the agent
  * @data_ready: the socket's callback before ours; NULL while it is not ours
  * @records: records opened
  * @bytes: application bytes in them
@@ -68,12 +76,20 @@ struct kseal_rx {
 	bool ready;
 	bool squeezed;
 	bool eof;
+	bool tolerate;
+	bool truncated;
 	bool empty;
 	bool told;
 	int err;
 	unsigned int readers;
 	int lowat;
 	unsigned int idle_records;
+	u8 alert;
+	u8 message_header[4];
+	u8 *message;
+	unsigned int message_len;
+	unsigned int message_left;
+	unsigned int tickets;
 	void (*data_ready)(struct sock *sk);
 	u64 records;
 	u64 bytes;

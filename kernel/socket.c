@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Life and death of a context, the protos of each state, and the moves between
- * states. Called by ulp.c for the core, by listen.c and handshake.c for children.
- * What a state does lives elsewhere: listen.c for ARMED, handshake.c and proxy.c
- * for HELD, tx.c and rx.c for SEALED and EXPLICIT.
+ * states. Called by ulp.c for the core, by listen.c and handshake.c for children,
+ * by connect.c for connectors. What a state does lives elsewhere: listen.c for
+ * ARMED, connect.c for CONNECTING, handshake.c and proxy.c for HELD, tx.c and rx.c
+ * for SEALED and EXPLICIT.
  *
  * A socket's sk_prot says what may happen to it, so each state has its own:
  *
- *	ARMED		listen	accept() is ours; no connect, no data
- *	HELD, DEAD	gate	nothing passes
- *	SEALED,		open	records
- *	EXPLICIT
+ *	ARMED			listen	accept() and connect() are ours; no data
+ *	CONNECTING;		connect	nothing passes; calls that may wait do
+ *	HELD, DEAD (connector)
+ *	HELD, DEAD (child)	gate	nothing passes
+ *	SEALED, EXPLICIT	open	records
  *
  * The context is published (release) before sk_prot is changed, and sk_prot is
  * changed back before the context goes.
@@ -18,6 +20,7 @@
 #include <linux/module.h>
 #include <net/tcp.h>
 
+#include "connect.h"
 #include "cork.h"
 #include "handshake.h"
 #include "listen.h"
@@ -25,6 +28,7 @@
 #include "socket.h"
 #include "sockopt.h"
 #include "ulp.h"
+#include "unseal.h"
 
 static atomic64_t kseal_last_id = ATOMIC64_INIT(0);
 static struct kseal_family kseal_family_inet;
@@ -33,7 +37,7 @@ static DEFINE_MUTEX(kseal_family_mutex);	/* guards the building of both */
 
 static int gate_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 {
-	return -ENOTCONN;
+	return msg->msg_flags & MSG_FASTOPEN ? -EOPNOTSUPP : -ENOTCONN;
 }
 
 /**
@@ -67,24 +71,21 @@ static int open_disconnect(struct sock *sk, int flags)
 	return -EOPNOTSUPP;
 }
 
-/* Without touching socket.state, which inet_stream_connect() would. */
+/*
+ * Without touching socket.state, which inet_stream_connect() would. The first call
+ * after one that did not wait for the handshake learns that it has succeeded.
+ */
 static int open_connect_sock(struct socket *sock,
 			     struct sockaddr_unsized *addr, int len, int flags)
 {
 	if (len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC)
 		return -EOPNOTSUPP;
-	return -EISCONN;
+	return xchg(&kseal_get(sock->sk)->untold, false) ? 0 : -EISCONN;
 }
 
 static int open_listen_sock(struct socket *sock, int backlog)
 {
 	return -EINVAL;
-}
-
-static int armed_connect_sock(struct socket *sock,
-			      struct sockaddr_unsized *addr, int len, int flags)
-{
-	return -EOPNOTSUPP;
 }
 
 /*
@@ -143,9 +144,38 @@ static void armed_close(struct sock *sk, long timeout)
 	base->close(sk, timeout);
 }
 
-/* Under sk_callback_lock: undo what kseal_hold() put there. */
-static void held_unhook(struct sock *sk, struct kseal_sock *ks)
+/**
+ * kseal_hook() - have TCP call us
+ * @sk: socket with a context
+ * @ours: instead of what is there
+ *
+ * Context: under the socket lock and sk_callback_lock (write).
+ */
+void kseal_hook(struct sock *sk, const struct kseal_callbacks *ours)
 {
+	struct kseal_sock *ks = kseal_get(sk);
+
+	ks->saved.data_ready	= sk->sk_data_ready;
+	ks->saved.write_space	= sk->sk_write_space;
+	ks->saved.state_change	= sk->sk_state_change;
+	ks->saved.error_report	= sk->sk_error_report;
+	ks->hooked = true;
+	sk->sk_data_ready	= ours->data_ready;
+	sk->sk_write_space	= ours->write_space;
+	sk->sk_state_change	= ours->state_change;
+	sk->sk_error_report	= ours->error_report;
+}
+
+/**
+ * kseal_unhook() - undo kseal_hook(), if it was done
+ * @sk: socket with a context
+ *
+ * Context: under the socket lock and sk_callback_lock (write).
+ */
+void kseal_unhook(struct sock *sk)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+
 	if (!ks->hooked)
 		return;
 	ks->hooked = false;
@@ -167,7 +197,7 @@ static void gate_close(struct sock *sk, long timeout)
 	if (ks) {
 		ks->state = KSEAL_DEAD;
 		write_lock_bh(&sk->sk_callback_lock);
-		held_unhook(sk, ks);
+		kseal_unhook(sk);
 		write_unlock_bh(&sk->sk_callback_lock);
 	}
 	WRITE_ONCE(sk->sk_prot, base);
@@ -179,7 +209,14 @@ static void gate_close(struct sock *sk, long timeout)
 	base->close(sk, timeout);
 }
 
-static void open_close(struct sock *sk, long timeout)
+/**
+ * kseal_open_close() - close() of an open socket
+ * @sk: socket, SEALED or EXPLICIT
+ * @timeout: see SO_LINGER
+ *
+ * Context: process, no locks held.
+ */
+void kseal_open_close(struct sock *sk, long timeout)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 	struct proto *base = ks->family->base;
@@ -196,7 +233,24 @@ static void open_close(struct sock *sk, long timeout)
 	release_sock(sk);
 	kseal_rx_release(sk);
 	kseal_tx_release(sk);
+	if (ks->listener)	/* a connector */
+		kseal_listener_close(ks->listener);
 	base->close(sk, timeout);
+}
+
+/*
+ * What may get at TCP's queues without struct proto. Of an armed socket too: a call
+ * may have read these before connect() put others there.
+ */
+static void ops_set_gate(struct proto_ops *ops)
+{
+	ops->splice_read	= kseal_connect_splice_read;
+	ops->peek_len		= kseal_connect_peek_len;
+	ops->mmap		= sock_no_mmap;
+	ops->read_sock		= NULL;
+	ops->read_skb		= NULL;
+	ops->sendmsg_locked	= NULL;
+	kseal_ops_set_open(ops);
 }
 
 static void kseal_family_build(struct kseal_family *f, struct proto *base,
@@ -224,6 +278,17 @@ static void kseal_family_build(struct kseal_family *f, struct proto *base,
 	f->listen.close		= armed_close;
 	kseal_proto_set_gate(&f->listen);
 
+	f->connect = *base;
+	f->connect.sendmsg	= kseal_connect_sendmsg;
+	f->connect.recvmsg	= kseal_proto_connect_recvmsg;
+	f->connect.splice_eof	= gate_splice_eof;
+	f->connect.ioctl	= kseal_proto_ioctl;
+	f->connect.disconnect	= kseal_connect_disconnect;
+	f->connect.setsockopt	= kseal_setsockopt;
+	f->connect.getsockopt	= kseal_getsockopt;
+	f->connect.close	= kseal_connect_close;
+	kseal_proto_set_connect(&f->connect);
+
 	f->open = *base;
 	f->open.sendmsg		= kseal_sendmsg;
 	f->open.recvmsg		= kseal_proto_recvmsg;
@@ -234,13 +299,21 @@ static void kseal_family_build(struct kseal_family *f, struct proto *base,
 	f->open.disconnect	= open_disconnect;
 	f->open.setsockopt	= kseal_setsockopt;
 	f->open.getsockopt	= kseal_getsockopt;
-	f->open.close		= open_close;
+	f->open.close		= kseal_open_close;
 	kseal_proto_set_open(&f->open);
 
 	f->listen_ops = *ops;
 	f->listen_ops.accept	= kseal_ops_accept;
 	f->listen_ops.poll	= kseal_listen_poll;
-	f->listen_ops.connect	= armed_connect_sock;
+	f->listen_ops.connect	= kseal_connect_sock;
+	ops_set_gate(&f->listen_ops);
+
+	f->connect_ops = *ops;
+	f->connect_ops.connect	= kseal_connect_sock;
+	f->connect_ops.listen	= open_listen_sock;
+	f->connect_ops.poll	= kseal_connect_poll;
+	f->connect_ops.shutdown	= kseal_connect_shutdown;
+	ops_set_gate(&f->connect_ops);
 
 	f->open_ops = *ops;
 	f->open_ops.connect	= open_connect_sock;
@@ -298,8 +371,15 @@ static struct kseal_sock *kseal_sock_alloc(struct sock *sk,
 	return ks;
 }
 
-/* Until the agent has keyed it, tell the agent's proxy of all that happens. */
-static void held_wake(struct sock *sk)
+/**
+ * kseal_held_wake() - callback of a socket that the agent works on
+ * @sk: socket, HELD
+ *
+ * Tells the agent's proxy of all that happens.
+ *
+ * Context: any; called by TCP.
+ */
+void kseal_held_wake(struct sock *sk)
 {
 	struct kseal_sock *ks;
 
@@ -327,6 +407,12 @@ static void held_wake(struct sock *sk)
 int kseal_hold(struct sock *sk, struct kseal_family *f,
 	       struct socket *sock)
 {
+	static const struct kseal_callbacks ours = {
+		.data_ready	= kseal_held_wake,
+		.write_space	= kseal_held_wake,
+		.state_change	= kseal_held_wake,
+		.error_report	= kseal_held_wake,
+	};
 	struct inet_connection_sock *icsk = inet_csk(sk);
 	struct kseal_sock *ks;
 	int err = 0;
@@ -354,15 +440,7 @@ int kseal_hold(struct sock *sk, struct kseal_family *f,
 	sock_graft(sk, sock);
 	sock->state = SS_CONNECTED;
 	write_lock_bh(&sk->sk_callback_lock);
-	ks->saved.data_ready	= sk->sk_data_ready;
-	ks->saved.write_space	= sk->sk_write_space;
-	ks->saved.state_change	= sk->sk_state_change;
-	ks->saved.error_report	= sk->sk_error_report;
-	ks->hooked = true;
-	sk->sk_data_ready	= held_wake;
-	sk->sk_write_space	= held_wake;
-	sk->sk_state_change	= held_wake;
-	sk->sk_error_report	= held_wake;
+	kseal_hook(sk, &ours);
 	write_unlock_bh(&sk->sk_callback_lock);
 out:
 	release_sock(sk);
@@ -381,38 +459,91 @@ static void kseal_open(struct sock *sk, struct kseal_sock *ks,
 		kseal_rx_open(sk);
 }
 
+static void publish(struct kseal_sock *ks)
+{
+	struct kseal_net *kn = kseal_net(sock_net(ks->sk));
+
+	spin_lock(&kn->lock);
+	list_add_tail(&ks->node, &kn->sockets);
+	spin_unlock(&kn->lock);
+}
+
 /**
- * kseal_seal() - take a keyed child off its internal socket and open it
- * @sk: child, HELD, that no proxy reaches any more
- * @sock: the internal socket that it hangs on, released
+ * kseal_may_seal() - is a connection ready to be opened?
+ * @sk: socket, HELD
  *
- * The child ends as an established connection in TCP's accept queue would be,
- * without a socket, only that it is SEALED.
- *
- * Context: process; takes the socket lock.
+ * Context: process, under the socket lock.
  * Return: 0, -EINVAL if a direction has no key, -ECONNRESET if the connection
  * is gone.
  */
-int kseal_seal(struct sock *sk, struct socket *sock)
+int kseal_may_seal(struct sock *sk)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 
-	lock_sock(sk);
-	if (!kseal_tx_keyed(&ks->tx) || !kseal_rx_keyed(&ks->rx)) {
-		release_sock(sk);
+	if (!kseal_tx_keyed(&ks->tx) || !kseal_rx_keyed(&ks->rx))
 		return -EINVAL;
-	}
-	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT))) {
-		release_sock(sk);
+	if (!((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
 		return -ECONNRESET;
+	return 0;
+}
+
+/**
+ * kseal_open_sealed() - open a connection that the agent has keyed
+ * @sk: socket, HELD, that no proxy reaches any more
+ * @hs: its handshake
+ * @peer: what the agent knows of it; the connection's from here on
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_open_sealed(struct sock *sk, struct kseal_handshake *hs,
+		       struct kseal_peer *peer)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+
+	ks->role = hs->role;
+	ks->uid = hs->owner.uid;
+	ks->gid = hs->owner.gid;
+	ks->portid = hs->portid;
+	ks->worker = hs->worker;
+	ks->peer = peer;
+	ks->rx.tolerate = peer->tolerate_truncation;
+	if (peer->preamble)
+		kseal_unseal_preamble(&ks->rx, peer->preamble);
+	peer->preamble = NULL;
+	kseal_open(sk, ks, KSEAL_SEALED);
+	publish(ks);
+}
+
+/**
+ * kseal_seal() - take a keyed child off its internal socket and open it
+ * @hs: handshake of a child, HELD, that no proxy reaches any more
+ * @peer: what the agent knows of it; the connection's, on success
+ *
+ * The child ends as an established connection in TCP's accept queue would be,
+ * without a socket, only that it is SEALED. The internal socket is released.
+ *
+ * Context: process; takes the socket lock.
+ * Return: 0 or what kseal_may_seal() says.
+ */
+int kseal_seal(struct kseal_handshake *hs, struct kseal_peer *peer)
+{
+	struct socket *sock = hs->sock;
+	struct sock *sk = hs->sk;
+	int err;
+
+	lock_sock(sk);
+	err = kseal_may_seal(sk);
+	if (err) {
+		release_sock(sk);
+		return err;
 	}
 	write_lock_bh(&sk->sk_callback_lock);
-	held_unhook(sk, ks);
+	kseal_unhook(sk);
 	sk_set_socket(sk, NULL);
 	RCU_INIT_POINTER(sk->sk_wq, NULL);
 	sock->sk = NULL;
 	write_unlock_bh(&sk->sk_callback_lock);
-	kseal_open(sk, ks, KSEAL_SEALED);
+	kseal_open_sealed(sk, hs, peer);
 	release_sock(sk);
 
 	sock->state = SS_UNCONNECTED;
@@ -433,21 +564,6 @@ void kseal_proxy_attach(struct sock *sk, struct sock *proxy_sk)
 	if (kseal_get(sk))
 		kseal_get(sk)->proxy_sk = proxy_sk;
 	write_unlock_bh(&sk->sk_callback_lock);
-}
-
-/**
- * kseal_publish() - list an open socket in its namespace
- * @sk: socket, SEALED or EXPLICIT
- *
- * Context: process.
- */
-void kseal_publish(struct sock *sk)
-{
-	struct kseal_net *kn = kseal_net(sock_net(sk));
-
-	spin_lock(&kn->lock);
-	list_add_tail(&kseal_get(sk)->node, &kn->sockets);
-	spin_unlock(&kn->lock);
 }
 
 static int kseal_init_armed(struct sock *sk, struct kseal_family *f)
@@ -498,10 +614,13 @@ static int kseal_init_explicit(struct sock *sk, struct kseal_family *f)
 	ks = kseal_sock_alloc(sk, f, KSEAL_EXPLICIT, GFP_KERNEL);
 	if (!ks)
 		return -ENOMEM;
+	ks->role = KSEAL_ROLE_EXPLICIT;
+	ks->uid = SOCK_INODE(sk->sk_socket)->i_uid;
+	ks->gid = SOCK_INODE(sk->sk_socket)->i_gid;
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, ks);
 	kseal_open(sk, ks, KSEAL_EXPLICIT);
 	WRITE_ONCE(sk->sk_socket->ops, &f->open_ops);
-	kseal_publish(sk);
+	publish(ks);
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_EXPLICIT);
 	return 0;
 }
@@ -509,7 +628,7 @@ static int kseal_init_explicit(struct sock *sk, struct kseal_family *f)
 /**
  * kseal_sock_init() - give a socket a context
  * @sk: socket without a ULP
- * @may_arm: it may become a sealed listener
+ * @may_arm: it may become a sealed listener or connector
  *
  * Context: process, under the socket lock.
  * Return: 0; -EINVAL if the socket's protocol is not TCP's own, -ENOTCONN for a
@@ -566,7 +685,9 @@ static void kseal_sock_free_rcu(struct rcu_head *rcu)
 
 	if (ks->listener)
 		kseal_listener_put(ks->listener);
-	kfree(ks->peer);
+	kseal_peer_free(ks->peer);
+	kfree(ks->server_name);
+	kfree(ks->reason);
 	kfree_sensitive(ks);
 }
 

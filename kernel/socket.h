@@ -13,23 +13,42 @@
 #include "rx.h"
 #include "tx.h"
 
+struct kseal_handshake;
 struct kseal_listener;
 struct kseal_peer;
 
 /**
  * enum kseal_state - what a socket is
- * @KSEAL_ARMED: set up as a listener, or about to be one (TCP_CLOSE, TCP_LISTEN)
- * @KSEAL_HELD: a child of a sealed listener, not keyed or not yet handed on
+ * @KSEAL_ARMED: a listener, or about to be one or a connector (TCP_LISTEN,
+ *	TCP_CLOSE)
+ * @KSEAL_CONNECTING: a connector; TCP is at work
+ * @KSEAL_HELD: a connector, or a child of a sealed listener: TCP has connected, it
+ *	is not keyed or not yet handed on
  * @KSEAL_SEALED: keyed by the agent; the application's
  * @KSEAL_EXPLICIT: established, keyed (or yet to be) by its application
- * @KSEAL_DEAD: closed, or could never be set up; nothing passes
+ * @KSEAL_DEAD: closed, failed, or could never be set up; nothing passes
  */
 enum kseal_state {
 	KSEAL_ARMED,
+	KSEAL_CONNECTING,
 	KSEAL_HELD,
 	KSEAL_SEALED,
 	KSEAL_EXPLICIT,
 	KSEAL_DEAD,
+};
+
+/**
+ * struct kseal_callbacks - what TCP calls when something has happened
+ * @data_ready: sk_data_ready
+ * @write_space: sk_write_space
+ * @state_change: sk_state_change
+ * @error_report: sk_error_report
+ */
+struct kseal_callbacks {
+	void (*data_ready)(struct sock *sk);
+	void (*write_space)(struct sock *sk);
+	void (*state_change)(struct sock *sk);
+	void (*error_report)(struct sock *sk);
 };
 
 /**
@@ -38,15 +57,27 @@ enum kseal_state {
  * @id: its number, for the tools and as the agent's name of the handshake
  * @sk: the socket; valid as long as the context is its ULP data
  * @state: guarded by the socket lock
+ * @role: &enum kseal_role; 0 while ARMED
  * @family: base and derived protos, constant
- * @listener: state ARMED only; constant
+ * @listener: of a socket that was ARMED once; constant
+ * @handshake: of a connector, CONNECTING or HELD; a reference is held. Changed
+ *	under the socket lock and sk_callback_lock
+ * @server_name: whom a connector should reach; NULL if not said. Guarded by the
+ *	socket lock
  * @proxy_sk: state HELD only: whom events wake; guarded by sk_callback_lock
  * @tx: outgoing direction; guarded by the socket lock (and tx.mutex)
  * @rx: incoming direction; guarded by the socket lock
- * @saved: state HELD only: the callbacks that were there before ours; with
- *	@hooked guarded by sk_callback_lock
+ * @saved: states CONNECTING and HELD: the callbacks that were there before ours;
+ *	with @hooked guarded by sk_callback_lock
  * @hooked: @saved is in use
  * @peer: what the agent told about the connection; constant once SEALED
+ * @portid: the agent's worker that did the handshake
+ * @worker: its number
+ * @uid: owner; of an accepted connection, that of the listener
+ * @gid: its group
+ * @untold: SEALED, and connect() has not said so yet
+ * @error: of a connector that is DEAD: what connect() says, positive
+ * @reason: likewise, in words
  * @node: in kseal_net.sockets, guarded by its lock
  * @rcu: frees it
  */
@@ -56,21 +87,27 @@ struct kseal_sock {
 	u64 id;
 	struct sock *sk;
 	enum kseal_state state;
+	enum kseal_role role;
 	struct kseal_family *family;
 
 	struct kseal_tx tx;
 	struct kseal_rx rx;
 
 	struct kseal_listener *listener;
+	struct kseal_handshake *handshake;
+	char *server_name;
 	struct sock *proxy_sk;
-	struct kseal_peer *peer;
-	struct {
-		void (*data_ready)(struct sock *sk);
-		void (*write_space)(struct sock *sk);
-		void (*state_change)(struct sock *sk);
-		void (*error_report)(struct sock *sk);
-	} saved;
+	struct kseal_callbacks saved;
 	bool hooked;
+
+	struct kseal_peer *peer;
+	u32 portid;
+	u64 worker;
+	kuid_t uid;
+	kgid_t gid;
+	bool untold;
+	int error;
+	char *reason;
 
 	struct list_head node;
 	struct rcu_head rcu;
@@ -81,18 +118,22 @@ struct kseal_sock {
  * @base: tcp_prot or tcpv6_prot
  * @base_ops: inet_stream_ops or inet6_stream_ops
  * @listen: state ARMED
- * @gate: states HELD and DEAD
+ * @connect: states CONNECTING, HELD and DEAD of a connector
+ * @gate: states HELD and DEAD of a child
  * @open: states SEALED and EXPLICIT
  * @listen_ops: socket operations beside @listen
+ * @connect_ops: socket operations beside @connect
  * @open_ops: socket operations beside @open
  */
 struct kseal_family {
 	struct proto *base;
 	const struct proto_ops *base_ops;
 	struct proto listen;
+	struct proto connect;
 	struct proto gate;
 	struct proto open;
 	struct proto_ops listen_ops;
+	struct proto_ops connect_ops;
 	struct proto_ops open_ops;
 };
 
@@ -107,6 +148,30 @@ static inline struct kseal_sock *kseal_get(const struct sock *sk)
 	return (__force struct kseal_sock *)inet_csk(sk)->icsk_ulp_data;
 }
 
+/**
+ * kseal_is_open() - does it speak records?
+ * @ks: context
+ *
+ * Context: any; stable under the socket lock.
+ */
+static inline bool kseal_is_open(const struct kseal_sock *ks)
+{
+	enum kseal_state state = READ_ONCE(ks->state);
+
+	return state == KSEAL_SEALED || state == KSEAL_EXPLICIT;
+}
+
+/**
+ * kseal_inq_is_ours() - may TCP not say how much there is to read?
+ * @ks: context
+ *
+ * Context: any.
+ */
+static inline bool kseal_inq_is_ours(const struct kseal_sock *ks)
+{
+	return READ_ONCE(ks->state) != KSEAL_EXPLICIT || kseal_rx_keyed(&ks->rx);
+}
+
 int kseal_sock_init(struct sock *sk, bool may_arm);
 void kseal_sock_clone(struct sock *newsk, gfp_t priority);
 void kseal_sock_release(struct sock *sk);
@@ -114,8 +179,14 @@ int kseal_gate_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		       int flags);
 int kseal_hold(struct sock *sk, struct kseal_family *f,
 	       struct socket *sock);
-int kseal_seal(struct sock *sk, struct socket *sock);
+int kseal_seal(struct kseal_handshake *hs, struct kseal_peer *peer);
+int kseal_may_seal(struct sock *sk);
+void kseal_open_sealed(struct sock *sk, struct kseal_handshake *hs,
+		       struct kseal_peer *peer);
+void kseal_open_close(struct sock *sk, long timeout);
+void kseal_hook(struct sock *sk, const struct kseal_callbacks *ours);
+void kseal_unhook(struct sock *sk);
+void kseal_held_wake(struct sock *sk);
 void kseal_proxy_attach(struct sock *sk, struct sock *proxy_sk);
-void kseal_publish(struct sock *sk);
 
 #endif /* _KSEAL_SOCKET_H */

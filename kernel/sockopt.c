@@ -7,30 +7,74 @@
 #include <linux/tls.h>
 #include <linux/uaccess.h>
 
+#include "alert.h"
+#include "info.h"
 #include "listen.h"
 #include "socket.h"
 #include "sockopt.h"
+
+/* A name, with or without its terminating zero, into @size bytes of zeros. */
+static int get_name(char *name, size_t size, sockptr_t optval,
+		    unsigned int optlen)
+{
+	size_t len;
+
+	if (!optlen || optlen >= size)
+		return -EINVAL;
+	if (copy_from_sockptr(name, optval, optlen))
+		return -EFAULT;
+	len = strnlen(name, optlen);
+	return !len || (len != optlen && len != optlen - 1) ? -EINVAL : 0;
+}
 
 static int set_profile(struct kseal_sock *ks, sockptr_t optval,
 		       unsigned int optlen)
 {
 	char name[KSEAL_PROFILE_MAX] = {};
-	size_t len;
+	int err;
 
 	if (ks->state != KSEAL_ARMED)
 		return -EINVAL;
-	if (!optlen || optlen >= sizeof(name))
-		return -EINVAL;
-	if (copy_from_sockptr(name, optval, optlen))
-		return -EFAULT;
-	len = strnlen(name, optlen);
-	if (!len || (len != optlen && len != optlen - 1))
-		return -EINVAL;
+	err = get_name(name, sizeof(name), optval, optlen);
+	if (err)
+		return err;
 
 	spin_lock_bh(&ks->listener->lock);
-	memcpy(ks->listener->profile, name, sizeof(name));
+	memcpy(ks->listener->owner.profile, name, sizeof(name));
 	spin_unlock_bh(&ks->listener->lock);
 	return 0;
+}
+
+static int set_server_name(struct kseal_sock *ks, sockptr_t optval,
+			   unsigned int optlen)
+{
+	char *name;
+	int err;
+
+	if (ks->state != KSEAL_ARMED)
+		return -EINVAL;
+	name = kzalloc(KSEAL_NAME_MAX, GFP_KERNEL);
+	if (!name)
+		return -ENOMEM;
+	err = get_name(name, KSEAL_NAME_MAX, optval, optlen);
+	if (err) {
+		kfree(name);
+		return err;
+	}
+	kfree(ks->server_name);
+	ks->server_name = name;
+	return 0;
+}
+
+static int set_rekey(struct sock *sk, sockptr_t optval, unsigned int optlen)
+{
+	u32 whose;
+
+	if (optlen != sizeof(whose))
+		return -EINVAL;
+	if (copy_from_sockptr(&whose, optval, sizeof(whose)))
+		return -EFAULT;
+	return whose > KSEAL_REKEY_BOTH ? -EINVAL : kseal_rekey(sk, whose);
 }
 
 /**
@@ -124,8 +168,14 @@ static int do_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 
 	if (sockptr_is_null(optval))
 		return -EINVAL;
-	if (optname == KSEAL_PROFILE)
+	switch (optname) {
+	case KSEAL_PROFILE:
 		return set_profile(ks, optval, optlen);
+	case KSEAL_SERVER_NAME:
+		return set_server_name(ks, optval, optlen);
+	case KSEAL_REKEY:
+		return set_rekey(sk, optval, optlen);
+	}
 	switch (ks->state) {
 	case KSEAL_EXPLICIT:
 		return set_explicit(sk, optname, optval, optlen);
@@ -138,16 +188,16 @@ static int do_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 
 /**
  * kseal_setsockopt() - setsockopt() of a socket that is not held back
- * @sk: socket, ARMED, SEALED or EXPLICIT
+ * @sk: socket; but not a child that is HELD
  * @level: SOL_TLS is ours
  * @optname: option
  * @optval: its value
  * @optlen: bytes of @optval
  *
  * Context: process; takes the socket lock.
- * Return: 0; -EPERM for the keys of a socket that the agent has sealed,
- * -ENOTCONN for those of a listener, -EINVAL, -EFAULT, -ENOPROTOOPT, or what
- * kseal_set_keys() says.
+ * Return: 0; -EPERM for the keys of a socket that the agent seals, -ENOTCONN for
+ * those of a listener, -EINVAL, -EFAULT, -ENOPROTOOPT, or what kseal_set_keys() or
+ * kseal_rekey() says.
  */
 int kseal_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 		     unsigned int optlen)
@@ -155,6 +205,10 @@ int kseal_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	struct kseal_sock *ks = kseal_get(sk);
 	int err;
 
+	/* A SYN with data would carry plaintext. */
+	if (level == SOL_TCP && optname == TCP_FASTOPEN_CONNECT &&
+	    ks->listener)
+		return -EOPNOTSUPP;
 	if (level != SOL_TLS) {
 		err = ks->family->base->setsockopt(sk, level, optname, optval,
 						   optlen);
@@ -182,25 +236,41 @@ static int get_key(struct kseal_sock *ks, bool tx, union kseal_crypto_info *u,
 	return kseal_key_get(key, u, len);
 }
 
-static int get_profile(struct kseal_sock *ks, void *val, int len)
+static int get_profile(struct kseal_sock *ks, struct kseal_owner *owner,
+		       int len)
 {
-	int n;
+	kseal_listener_owner(ks->listener, owner);
+	return min_t(int, len, strlen(owner->profile) + 1);
+}
 
-	spin_lock_bh(&ks->listener->lock);
-	n = min_t(int, len, strlen(ks->listener->profile) + 1);
-	memcpy(val, ks->listener->profile, n);
-	spin_unlock_bh(&ks->listener->lock);
-	return n;
+/* As much of it as the caller knows, or there is. */
+static int get_info(struct sock *sk, char __user *optval, int __user *optlen,
+		    int len)
+{
+	struct kseal_info *info = kzalloc(sizeof(*info), GFP_KERNEL);
+	int err = 0;
+
+	if (!info)
+		return -ENOMEM;
+	lock_sock(sk);
+	kseal_info_get(sk, info);
+	release_sock(sk);
+	len = min_t(int, len, sizeof(*info));
+	if (put_user(len, optlen) || copy_to_user(optval, info, len))
+		err = -EFAULT;
+	kfree(info);
+	return err;
 }
 
 /**
  * kseal_getsockopt() - getsockopt() of a socket that is not held back
- * @sk: socket, ARMED, SEALED or EXPLICIT
+ * @sk: socket; but not a child that is HELD
  * @level: SOL_TLS is ours
  * @optname: TLS_TX and TLS_RX give version and cipher, in the explicit mode also
  *	key, nonce and number of the next record; TLS_TX_ZEROCOPY_RO,
  *	TLS_RX_EXPECT_NO_PAD and TLS_TX_MAX_PAYLOAD_LEN what was set;
- *	KSEAL_PROFILE a listener's profile
+ *	KSEAL_PROFILE and KSEAL_SERVER_NAME those of a socket that was armed;
+ *	KSEAL_INFO a struct kseal_info
  * @optval: user memory for the value
  * @optlen: its size; on return the bytes written
  *
@@ -215,7 +285,8 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 {
 	struct kseal_sock *ks = kseal_get(sk);
 	union kseal_crypto_info key = {};
-	char name[KSEAL_PROFILE_MAX];
+	struct kseal_owner owner;
+	char name[KSEAL_NAME_MAX];
 	void *val = &key;
 	unsigned int flag;
 	int len, err = 0;
@@ -230,6 +301,8 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 		return -EFAULT;
 	if (len < 0)
 		return -EINVAL;
+	if (optname == KSEAL_INFO)
+		return get_info(sk, optval, optlen, len);
 
 	lock_sock(sk);
 	switch (optname) {
@@ -258,11 +331,20 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 		len = sizeof(ks->tx.max_payload);
 		break;
 	case KSEAL_PROFILE:
-		if (ks->state != KSEAL_ARMED) {
+		if (!ks->listener) {
 			err = -EINVAL;
 			break;
 		}
-		len = get_profile(ks, name, min_t(int, len, sizeof(name)));
+		len = get_profile(ks, &owner, len);
+		val = owner.profile;
+		break;
+	case KSEAL_SERVER_NAME:
+		if (!ks->listener) {
+			err = -EINVAL;
+			break;
+		}
+		strscpy(name, ks->server_name ?: "", sizeof(name));
+		len = min_t(int, len, strlen(name) + 1);
 		val = name;
 		break;
 	default:

@@ -12,6 +12,7 @@
 
 static const char * const stat_name[KSEAL_STAT_COUNT] = {
 	[KSEAL_STAT_LISTENERS]	= "KsealListeners",
+	[KSEAL_STAT_CONNECTORS]	= "KsealConnectors",
 	[KSEAL_STAT_HANDSHAKES]	= "KsealHandshakes",
 	[KSEAL_STAT_SEALED]	= "KsealSealed",
 	[KSEAL_STAT_REFUSED]	= "KsealRefused",

@@ -9,7 +9,8 @@
 
 /**
  * enum kseal_stat - counters; the names in /proc are in stats.c
- * @KSEAL_STAT_LISTENERS: sockets armed as listeners
+ * @KSEAL_STAT_LISTENERS: sockets armed
+ * @KSEAL_STAT_CONNECTORS: connects begun by armed sockets
  * @KSEAL_STAT_HANDSHAKES: connections handed to the agent
  * @KSEAL_STAT_SEALED: handshakes completed
  * @KSEAL_STAT_REFUSED: handshakes that the agent ended with an error
@@ -31,6 +32,7 @@
  */
 enum kseal_stat {
 	KSEAL_STAT_LISTENERS,
+	KSEAL_STAT_CONNECTORS,
 	KSEAL_STAT_HANDSHAKES,
 	KSEAL_STAT_SEALED,
 	KSEAL_STAT_REFUSED,

@@ -43,6 +43,7 @@ void kseal_tx_init(struct kseal_tx *tx)
 {
 	INIT_DELAYED_WORK(&tx->work, tx_work);
 	tx->max_payload = KSEAL_MAX_PLAINTEXT;
+	tx->alert = KSEAL_ALERT_NONE;
 }
 
 /**
@@ -537,7 +538,7 @@ void kseal_splice_eof(struct socket *sock)
 }
 
 /**
- * kseal_tx_want_update() - the peer has asked for a KeyUpdate
+ * kseal_tx_want_update() - the peer has asked for a KeyUpdate, or a user has
  * @sk: socket with a TX secret
  *
  * It is sent at once if there is room in the send buffer, so that a peer which

@@ -22,12 +22,14 @@ struct kseal_tx_ring;
  * @ring: records on their way; NULL if there are none
  * @err: negative errno that every later send gets; 0 while the stream is intact
  * @closed: close_notify (or a fatal alert) has been sent
+ * @alert: that fatal alert, else KSEAL_ALERT_NONE
  * @stuck: TCP has had no memory for what is sealed; read without the lock by poll
  * @more: the application has announced more for the open record (MSG_MORE,
  *	TCP_CORK)
  * @stopping: the socket is being closed; @work is not scheduled any more
  * @max_payload: bytes of plaintext that a record of data may have
- * @update_due: the peer wants a KeyUpdate before the next application data
+ * @update_due: a KeyUpdate has to go out before the next application data
+ * @update_request: it asks the peer for its own
  * @work: seals and sends what is in the ring when no call of the application does
  * @sk: for @work
  * @write_space: the socket's callback before ours (cork.c); NULL while it is not
@@ -43,10 +45,12 @@ struct kseal_tx {
 	struct kseal_tx_ring *ring;
 	int err;
 	bool closed;
+	u8 alert;
 	bool stuck;
 	bool more;
 	bool stopping;
 	bool update_due;
+	bool update_request;
 	u16 max_payload;
 	struct delayed_work work;
 	struct sock *sk;

@@ -119,6 +119,22 @@ void kseal_unseal_done(struct kseal_rx *rx)
 	rx->ring = NULL;
 }
 
+/**
+ * kseal_unseal_preamble() - hold what is to be read ahead of all records
+ * @rx: incoming direction, of which nothing has been read
+ * @skb: it; taken over
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_unseal_preamble(struct kseal_rx *rx, struct sk_buff *skb)
+{
+	kseal_rx_cb(skb)->off = 0;
+	kseal_rx_cb(skb)->len = skb->len;
+	kseal_rx_cb(skb)->type = TLS_RECORD_TYPE_DATA;
+	rx->held_bytes += skb->len;
+	__skb_queue_tail(&rx->held, skb);
+}
+
 /* Map the ciphertext of the record at the head of the stream. */
 static int rx_map_src(struct sock *sk, struct kseal_rx *rx,
 		      const struct kseal_header *h)
@@ -368,8 +384,13 @@ static void rx_dispatch(struct sock *sk, struct kseal_rx *rx,
 							  cb->len));
 	if (ours) {
 		rx->empty |= data;
-		kseal_control_receive(sk, cb->type, body, cb->len);
+		kseal_control_receive(sk, cb->type, body, cb->len, skb);
 		consume_skb(skb);
+		return;
+	}
+	if (rx->message_len) {	/* RFC 8446 §5.1: nothing in between */
+		kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
+		kfree_skb(skb);
 		return;
 	}
 	if (cb->type == TLS_RECORD_TYPE_HANDSHAKE &&
@@ -422,7 +443,7 @@ int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 
 	nsrc = rx_map_src(sk, rx, &h);
 	err = nsrc;
-	if (err > 0 && msg && h.payload >= RX_DIRECT_MIN &&
+	if (err > 0 && msg && h.payload >= RX_DIRECT_MIN && !rx->message_len &&
 	    h.payload <= room && h.type == TLS_RECORD_TYPE_DATA) {
 		err = rx_open_direct(rx, &h, msg, nsrc);
 		if (err > 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Opening of incoming records. Used by rx.c, and by main.c to load and unload.
+ * Opening of incoming records. Used by rx.c, by socket.c for what is to be read before
+ * them, and by main.c to load and unload.
  */
 #ifndef _KSEAL_UNSEAL_H
 #define _KSEAL_UNSEAL_H
@@ -31,6 +32,7 @@ static inline struct kseal_rx_cb *kseal_rx_cb(struct sk_buff *skb)
 
 int kseal_unseal_init(void);
 void kseal_unseal_exit(void);
+void kseal_unseal_preamble(struct kseal_rx *rx, struct sk_buff *skb);
 int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 		      size_t room);
 void kseal_unseal_done(struct kseal_rx *rx);

@@ -8,6 +8,7 @@
 #include <linux/uio.h>
 #include <net/tcp.h>
 
+#include "../connect.h"
 #include "../listen.h"
 #include "../socket.h"
 #include "../ulp.h"
@@ -24,6 +25,12 @@ int kseal_proto_gate_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			     int flags, int *addr_len)
 {
 	return kseal_gate_recvmsg(sk, msg, len, flags);
+}
+
+int kseal_proto_connect_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
+				int flags, int *addr_len)
+{
+	return kseal_connect_recvmsg(sk, msg, len, flags);
 }
 
 #endif
@@ -71,7 +78,7 @@ int kseal_proto_ioctl(struct sock *sk, int cmd, unsigned long arg)
 	struct kseal_sock *ks = kseal_get(sk);
 	int err, karg = 0;
 
-	if (cmd == SIOCINQ && kseal_rx_keyed(&ks->rx)) {
+	if (cmd == SIOCINQ && kseal_inq_is_ours(ks)) {
 		err = kseal_ioctl(sk, cmd, &karg);
 		return err ?: put_user(karg, (int __user *)arg);
 	}

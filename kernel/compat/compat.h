@@ -53,9 +53,12 @@ int kseal_proto_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			int flags, int *addr_len);
 int kseal_proto_gate_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			     int flags, int *addr_len);
+int kseal_proto_connect_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
+				int flags, int *addr_len);
 #else
 #define kseal_proto_recvmsg		kseal_recvmsg
 #define kseal_proto_gate_recvmsg	kseal_gate_recvmsg
+#define kseal_proto_connect_recvmsg	kseal_connect_recvmsg
 #endif
 
 static inline int kseal_base_recvmsg(struct proto *base, struct sock *sk,
@@ -155,6 +158,12 @@ static inline void kseal_proto_set_gate(struct proto *p)
 	p->sendpage = kseal_gate_sendpage;
 }
 
+/* Then the core copies, and calls sendmsg. */
+static inline void kseal_proto_set_connect(struct proto *p)
+{
+	p->sendpage = NULL;
+}
+
 static inline void kseal_proto_set_open(struct proto *p)
 {
 	p->sendpage = kseal_open_sendpage;
@@ -168,6 +177,10 @@ static inline void kseal_ops_set_open(struct proto_ops *ops)
 #else
 
 static inline void kseal_proto_set_gate(struct proto *p)
+{
+}
+
+static inline void kseal_proto_set_connect(struct proto *p)
 {
 }
 

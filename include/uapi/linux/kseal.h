@@ -40,10 +40,15 @@
  *	EPROTO		no common version or cipher, or the server refused us
  *	ECONNRESET	the server closed the connection during the handshake
  *	ETIMEDOUT	it took too long (TCP, or the handshake)
+ *	ECONNABORTED	the agent broke the handshake off, or went in the midst of it
  *	EACCES		the profile does not serve the owner of the socket
  *	ENOKEY		no agent, or it has no such profile
  *
- * besides TCP's own. The reason in words is in KSEAL_INFO.
+ * besides TCP's own. The reason in words is in KSEAL_INFO. While it takes, all
+ * calls act as on a socket that connects: those that may wait do, others get EAGAIN,
+ * poll reports nothing. What TCP could not connect may be tried again; a socket
+ * whose handshake has begun can't be used for another connection, and connect()
+ * then says the same again. TCP Fast Open is not possible: EOPNOTSUPP.
  *
  * Errors: ENOENT (module not loaded), EEXIST (the socket has a ULP already),
  * ENOTCONN (connection still being set up), EINVAL (malformed or too long name).
@@ -89,8 +94,9 @@
  *
  * setsockopt(fd, SOL_TLS, KSEAL_REKEY) with a u32 of enum kseal_rekey makes TLS 1.3
  * go on with the next key of our direction, and asks the peer for its own if wished.
- * The kernel does the first by itself before a key's limit. EOPNOTSUPP without a
- * secret, and in TLS 1.2.
+ * The kernel does the first by itself before a key's limit. EOPNOTSUPP without the
+ * secrets for it, and in TLS 1.2; ENOTCONN before the socket is sealed. If the send
+ * buffer is full it happens before the next application data goes out.
  *
  * The agent's conversation (generic netlink family "kseal", version 1)
  * --------------------------------------------------------------------
@@ -125,8 +131,9 @@
  *
  * What a TLS 1.3 server sends to resume from (NewSessionTicket, RFC 8446 section
  * 4.6.1) comes after the handshake; the kernel sends each as a TICKET notification
- * to the worker that did it, if that is still there, under the same ID. There is
- * no answer.
+ * to the worker that did it, if that is still there, under the same ID, as soon as
+ * the application reads or polls: up to 32 of a connection, no longer than
+ * KSEAL_TICKET_MAX. There is no answer.
  *
  * READY is sent for each connection that begins to wait, to the worker that holds the
  * fewest; to those that hold as many, in turn. Some may be lost when a worker's
@@ -183,8 +190,8 @@
  * @KSEAL_CMD_WORKER_GET: dump: PORTID, PID, ACTIVE.
  * @KSEAL_CMD_LISTENER_GET: dump: ID, LOCAL, PROFILE, UID, GID, HELD, READY,
  *	BACKLOG.
- * @KSEAL_CMD_HANDSHAKE_GET: dump: ID, LOCAL, PEER, PROFILE, TIMEOUT, PORTID
- *	(0 while it waits).
+ * @KSEAL_CMD_HANDSHAKE_GET: dump: ID, ROLE, LOCAL, PEER, PROFILE, SERVER_NAME (of a
+ *	connector), UID, GID, TIMEOUT, PORTID (0 while it waits).
  * @KSEAL_CMD_SOCKET_GET: dump of sealed sockets: ID, ROLE, LOCAL, PEER, PROFILE,
  *	TLS_VERSION, TLS_CIPHER, SERVER_NAME, ALPN, GROUP, RESUMED, PEER_SUBJECT,
  *	PEER_NAMES, PEER_FINGERPRINT, TX_RECORDS, RX_RECORDS, TX_BYTES, RX_BYTES,
@@ -225,7 +232,8 @@ enum kseal_cmd {
  * @KSEAL_A_LOCAL: binary, struct sockaddr_in or sockaddr_in6
  * @KSEAL_A_PEER: binary, struct sockaddr_in or sockaddr_in6
  * @KSEAL_A_TIMEOUT: u32, milliseconds left until the deadline
- * @KSEAL_A_UID: u32, owner of the listener, in the caller's user namespace
+ * @KSEAL_A_UID: u32, owner of the listener or connector, in the caller's user
+ *	namespace
  * @KSEAL_A_GID: u32
  * @KSEAL_A_STATUS: u32, 0 or a positive errno
  * @KSEAL_A_ALPN: string, the protocol agreed on
