@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """The other side of a connection, down to the single byte of a record: keys, sealing
-and opening with OpenSSL's libcrypto, and two ways to get a kseal socket that uses
-the same keys: the explicit mode, and a sealed listener with this process as its
-agent, which skips the handshake."""
+and opening with OpenSSL's libcrypto, and three ways to get a kseal socket that uses
+the same keys: the explicit mode, and a sealed listener or connector with this process
+as its agent, which skips the handshake."""
 
 import ctypes
 import errno
 import hashlib
 import hmac
 import os
+import select
 import socket
 import struct
 import time
@@ -17,7 +18,7 @@ TCP_ULP = 31
 SOL_TLS = 282
 TLS_TX, TLS_RX = 1, 2
 TLS_SET_RECORD_TYPE, TLS_GET_RECORD_TYPE = 1, 2
-KSEAL_TX_SECRET, KSEAL_RX_SECRET = 0x4B02, 0x4B03
+KSEAL_PROFILE, KSEAL_TX_SECRET, KSEAL_RX_SECRET, KSEAL_SERVER_NAME, KSEAL_INFO, KSEAL_REKEY = range(0x4B01, 0x4B07)
 FIONREAD, TIOCOUTQ = 0x541B, 0x5411
 
 TLS12, TLS13 = 0x0303, 0x0304
@@ -320,8 +321,8 @@ def explicit(suite, secrets=False, seq=0, rcvbuf=None):
     return _ready(sock, client, tx, rx)
 
 
-def sealed(suite, secrets=True, seq=0, rcvbuf=None, family=socket.AF_INET, accept=None):
-    """A socket accepted from a sealed listener, and its peer. @accept: how."""
+def sealed(suite, secrets=True, seq=0, rcvbuf=None, family=socket.AF_INET, accept=None, told=None):
+    """A socket accepted from a sealed listener, and its peer. @accept: how. @told: more of DONE's attributes."""
     agent = Agent.get()
     with listener(family, rcvbuf) as l:
         ulp(l)
@@ -329,9 +330,39 @@ def sealed(suite, secrets=True, seq=0, rcvbuf=None, family=socket.AF_INET, accep
         taken = accept(l) if accept else lambda: l.accept()[0]
         client = socket.create_connection(l.getsockname()[:2])
         tx, rx = Direction(suite, seq), Direction(suite)
-        agent.serve(lambda proxy: push_keys(proxy, tx, rx, secrets))
+        agent.serve(lambda proxy: push_keys(proxy, tx, rx, secrets), told)
         sock = taken()
     return _ready(sock, client, tx, rx)
+
+
+def armed(family=socket.AF_INET, name=b"a.test", blocking=False):
+    """A socket that will be a connector."""
+    sock = socket.socket(family)
+    ulp(sock)
+    if name:
+        sock.setsockopt(SOL_TLS, KSEAL_SERVER_NAME, name)
+    sock.setblocking(blocking)
+    return sock
+
+
+def connecting(family=socket.AF_INET, sock=None):
+    """A connector whose handshake waits for its agent, and the other end."""
+    sock = sock or armed(family)
+    with listener(family) as l:
+        l.listen()
+        equal(sock.connect_ex(l.getsockname()), errno.EINPROGRESS)
+        return sock, l.accept()[0]
+
+
+def connector(suite, secrets=True, seq=0, family=socket.AF_INET, told=None):
+    """A sealed connector, and its peer, the server."""
+    agent = Agent.get()
+    sock, server = connecting(family)
+    tx, rx = Direction(suite, seq), Direction(suite)
+    agent.serve(lambda proxy: push_keys(proxy, tx, rx, secrets), told)
+    check(select.select([], [sock], [], 5)[1], "not writable")
+    equal(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0)
+    return _ready(sock, server, tx, rx)
 
 
 class Agent:
@@ -339,9 +370,12 @@ class Agent:
 
     NETLINK_GENERIC, GENL_ID_CTRL, CTRL_CMD_GETFAMILY = 16, 16, 3
     CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 1, 2
-    REGISTER, ACCEPT, DONE = 1, 3, 4
-    A_ID, A_FD, A_STATUS = 2, 3, 12
-    NLMSG_ERROR, NLM_F_REQUEST, NLM_F_ACK = 2, 1, 4
+    REGISTER, READY, ACCEPT, DONE = 1, 2, 3, 4
+    SOCKET_GET, REKEY, TICKET = 9, 10, 11
+    (A_ID, A_FD, A_ROLE, A_PROFILE, A_SERVER_NAME, A_LOCAL, A_PEER, A_TIMEOUT, A_UID, A_GID, A_STATUS, A_ALPN,
+     A_RESUMED, A_PEER_SUBJECT, A_PEER_NAMES, A_PEER_FINGERPRINT) = range(2, 18)
+    (A_GROUP, A_REASON, A_TOLERATE_TRUNCATION, A_PREAMBLE, A_MESSAGE, A_REKEY, A_TX_ALERT, A_RX_ALERT) = range(35, 43)
+    NLMSG_ERROR, NLMSG_DONE, NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 2, 3, 1, 4, 0x300
     one = None
 
     @classmethod
@@ -353,18 +387,30 @@ class Agent:
         self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, self.NETLINK_GENERIC)
         self.sock.bind((0, 0))
         self.seq = 0
+        self.tickets = []
         reply = self.call(self.GENL_ID_CTRL, self.CTRL_CMD_GETFAMILY,
                           {self.CTRL_ATTR_FAMILY_NAME: b"kseal\0"})
         self.family = int.from_bytes(reply[self.CTRL_ATTR_FAMILY_ID], "little")
         self.call(self.family, self.REGISTER, {})
 
-    def call(self, family, command, attributes):
+    @staticmethod
+    def attributes(message):
+        found = {}
+        while len(message) >= 4:
+            n, attribute = struct.unpack_from("HH", message)
+            found[attribute & 0x3FFF] = message[4:n]
+            message = message[(n + 3) // 4 * 4:]
+        return found
+
+    def call(self, family, command, attributes, flags=NLM_F_ACK):
+        """Returns the last answer's attributes; in a list, those of a dump's."""
+        dump = [] if flags & self.NLM_F_DUMP else None
         self.seq += 1
         body = bytes([command, 1, 0, 0])
         for type_, value in attributes.items():
             body += struct.pack("HH", 4 + len(value), type_) + value + bytes(-len(value) % 4)
         self.sock.send(struct.pack("IHHII", 16 + len(body), family,
-                                   self.NLM_F_REQUEST | self.NLM_F_ACK, self.seq, 0) + body)
+                                   self.NLM_F_REQUEST | flags, self.seq, 0) + body)
         reply = {}
         while True:
             data = self.sock.recv(1 << 16)
@@ -372,20 +418,36 @@ class Agent:
                 length, type_, _, seq, _ = struct.unpack_from("IHHII", data)
                 message, data = data[16:length], data[(length + 3) // 4 * 4:]
                 if seq != self.seq:
+                    self.notice(message)
                     continue
+                if type_ == self.NLMSG_DONE:
+                    return dump
                 if type_ == self.NLMSG_ERROR:
                     code = -struct.unpack_from("i", message)[0]
                     if code:
                         raise OSError(code, os.strerror(code))
                     return reply
-                message = message[4:]
-                while len(message) >= 4:
-                    n, attribute = struct.unpack_from("HH", message)
-                    reply[attribute & 0x3FFF] = message[4:n]
-                    message = message[(n + 3) // 4 * 4:]
+                reply.update(self.attributes(message[4:]))
+                if dump is not None:
+                    dump.append(self.attributes(message[4:]))
 
-    def serve(self, push):
-        """Take the oldest waiting connection, give it its keys, hand it on."""
+    def notice(self, message):
+        if message[0] == self.TICKET:
+            ticket = self.attributes(message[4:])
+            self.tickets.append((ticket[self.A_ID], ticket[self.A_MESSAGE]))
+
+    def take_tickets(self):
+        """Those that have come."""
+        while select.select([self.sock], [], [], 0)[0]:
+            self.notice(self.sock.recv(1 << 16)[16:])
+        tickets, self.tickets = self.tickets, []
+        return tickets
+
+    def dump(self, command):
+        return self.call(self.family, command, {}, self.NLM_F_DUMP)
+
+    def take(self):
+        """The oldest waiting connection: what ACCEPT says of it, and the proxy."""
         reply = {}
 
         def accepted():
@@ -395,9 +457,19 @@ class Agent:
                 return False
             return True
         eventually(accepted, "no connection to serve")
-        with socket.socket(fileno=int.from_bytes(reply[self.A_FD], "little")) as proxy:
+        return reply, socket.socket(fileno=int.from_bytes(reply[self.A_FD], "little"))
+
+    def done(self, reply, status=0, told=None):
+        self.call(self.family, self.DONE, {self.A_ID: reply[self.A_ID], self.A_STATUS: status.to_bytes(4, "little"),
+                                           **(told or {})})
+
+    def serve(self, push, told=None):
+        """Take the oldest waiting connection, give it its keys, hand it on."""
+        reply, proxy = self.take()
+        with proxy:
             push(proxy)
-            self.call(self.family, self.DONE, {self.A_ID: reply[self.A_ID], self.A_STATUS: bytes(4)})
+            self.done(reply, 0, told)
+        return reply
 
 
 def forget_agent():
