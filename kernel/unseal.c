@@ -9,7 +9,6 @@
  * turns out not to be application data, or to be padded, it is opened once more,
  * into a buffer. Until it has been authenticated it stays in the stream.
  */
-#include <crypto/internal/aead.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/uio.h>
@@ -26,15 +25,10 @@
 #define RX_DIRECT_MIN	1024	/* below, copying is cheaper than pinning pages */
 #define RX_LINEAR_MAX	2048
 #define RX_CONTROL_MAX	16	/* bytes of a control record that are looked at */
-#define RX_BLOCK	16
-#define RX_EDGES	16	/* blocks of a record that lie across an edge */
-#define RX_ALIGN_MIN	1024	/* below, it is not worth the effort */
 
 /**
  * struct kseal_rx_ring - work space for opening a record
  * @src: AAD and ciphertext
- * @aligned: the same in other pieces, see rx_align()
- * @edge: blocks in @aligned
  * @dst: AAD and plaintext
  * @pages: pinned pages of the application in @dst
  * @prefix: header and explicit nonce
@@ -42,13 +36,13 @@
  */
 struct kseal_rx_ring {
 	struct scatterlist src[RX_SRC_SEGS];
-	struct scatterlist aligned[RX_SRC_SEGS];
-	u8 edge[RX_EDGES][RX_BLOCK];
 	struct scatterlist dst[RX_DST_SEGS];
 	struct page *pages[RX_DST_SEGS];
 	u8 prefix[KSEAL_HEADER_LEN + 8];
 	u8 type;
 };
+
+static_assert(sizeof(struct kseal_rx_ring) <= 2048);
 
 static struct kmem_cache *ring_cache;
 
@@ -59,10 +53,8 @@ static void ring_ctor(void *object)
 
 	memset(ring, 0, sizeof(*ring));
 	sg_init_table(ring->src, RX_SRC_SEGS);
-	sg_init_table(ring->aligned, RX_SRC_SEGS);
 	sg_init_table(ring->dst, RX_DST_SEGS);
 	sg_unmark_end(&ring->src[RX_SRC_SEGS - 1]);
-	sg_unmark_end(&ring->aligned[RX_SRC_SEGS - 1]);
 	sg_unmark_end(&ring->dst[RX_DST_SEGS - 1]);
 }
 
@@ -100,7 +92,6 @@ static int ring_get(struct kseal_rx *rx)
 	if (!ring)
 		return -ENOMEM;
 	sg_set_buf(&ring->src[0], rx->key.aad, rx->key.format.aad);
-	sg_set_buf(&ring->aligned[0], rx->key.aad, rx->key.format.aad);
 	sg_set_buf(&ring->dst[0], rx->key.aad, rx->key.format.aad);
 	rx->ring = ring;
 	return 0;
@@ -155,77 +146,17 @@ static int rx_map_src(struct sock *sk, struct kseal_rx *rx,
 	return n;
 }
 
-/*
- * A cipher that works in blocks does one that lies across an edge, of a piece or
- * of a page, by hand and at the price of a whole KiB. TCP's edges are anywhere. So
- * describe @ring->src again, in @aligned, with each such block in memory of its
- * own. Returns the number of pieces; 0 if it is too many.
- */
-static unsigned int rx_align(struct kseal_rx_ring *ring, unsigned int nsrc)
-{
-	unsigned int i, n, left, nr = 0, edges = 0, filled = 0;
-	u8 *at;
-
-	for (i = 1; i <= nsrc; i++) {
-		at = sg_virt(&ring->src[i]);
-		for (left = ring->src[i].length; left; left -= n, at += n) {
-			n = min(left, kseal_walk_left(at));
-			if (filled) {
-				n = min(n, RX_BLOCK - filled);
-				memcpy(ring->edge[edges] + filled, at, n);
-				filled += n;
-				ring->aligned[nr].length = filled;
-				if (filled == RX_BLOCK) {
-					filled = 0;
-					edges++;
-				}
-				continue;
-			}
-			if (nr == RX_SRC_SEGS - 1)
-				return 0;
-			if (i == nsrc && n == left) {
-				sg_set_buf(&ring->aligned[++nr], at, n);
-			} else if (n >= RX_BLOCK) {
-				n = round_down(n, RX_BLOCK);
-				sg_set_buf(&ring->aligned[++nr], at, n);
-			} else if (edges < RX_EDGES) {
-				memcpy(ring->edge[edges], at, n);
-				filled = n;
-				sg_set_buf(&ring->aligned[++nr],
-					   ring->edge[edges], n);
-			} else {
-				return 0;
-			}
-		}
-	}
-	return nr;
-}
-
-static bool rx_want_aligned(const struct kseal_rx *rx,
-			    const struct kseal_header *h)
-{
-	return h->payload >= RX_ALIGN_MIN && !IS_ENABLED(CONFIG_HIGHMEM) &&
-	       crypto_aead_chunksize(rx->key.tfm) == RX_BLOCK;
-}
-
 static int rx_decrypt(struct kseal_rx *rx, const struct kseal_header *h,
 		      unsigned int nsrc, unsigned int ndst)
 {
 	struct kseal_rx_ring *ring = rx->ring;
-	struct scatterlist *src = ring->src;
-	unsigned int n;
 	int err;
 
-	n = rx_want_aligned(rx, h) ? rx_align(ring, nsrc) : 0;
-	if (n) {
-		src = ring->aligned;
-		nsrc = n;
-	}
-	sg_mark_end(&src[nsrc]);
+	sg_mark_end(&ring->src[nsrc]);
 	sg_mark_end(&ring->dst[ndst]);
-	err = kseal_key_open(&rx->key, ring->prefix, src, ring->dst,
+	err = kseal_key_open(&rx->key, ring->prefix, ring->src, ring->dst,
 			     h->payload);
-	sg_unmark_end(&src[nsrc]);
+	sg_unmark_end(&ring->src[nsrc]);
 	sg_unmark_end(&ring->dst[ndst]);
 	return err;
 }

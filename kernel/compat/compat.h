@@ -31,19 +31,6 @@
 #define nth_page(page, n)	((page) + (n))
 #endif
 
-/*
- * How far the ciphers go from an address without a break. They had to map pages one
- * by one once.
- */
-static inline unsigned int kseal_walk_left(const void *at)
-{
-#ifdef KSEAL_HAVE_SCATTERWALK_ACROSS_PAGES
-	return UINT_MAX;
-#else
-	return PAGE_SIZE - offset_in_page(at);
-#endif
-}
-
 #ifndef KSEAL_HAVE_SOCKADDR_UNSIZED
 #define sockaddr_unsized sockaddr
 #endif
