@@ -15,6 +15,8 @@
 #include "config.h"
 #include "config_profile.h"
 
+#define NAME_LENGTH	64	/* of an option, to compare */
+
 struct kseal_parser *kseal_parser;
 
 /**
@@ -43,6 +45,61 @@ int kseal_config_fail(int line, const char *fmt, ...)
 	return -1;
 }
 
+/* Levenshtein's distance: how many letters to change, add or remove. */
+static size_t distance(const char *a, const char *b)
+{
+	size_t row[NAME_LENGTH + 1], len = strlen(b);
+
+	if (len > NAME_LENGTH)
+		return len;
+	for (size_t j = 0; j <= len; j++)
+		row[j] = j;
+	for (size_t i = 0; a[i]; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i + 1;
+		for (size_t j = 0; j < len; j++) {
+			size_t change = diagonal + (a[i] != b[j]);
+			size_t other = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+
+			diagonal = row[j + 1];
+			row[j + 1] = change < other ? change : other;
+		}
+	}
+	return row[len];
+}
+
+/* The option of this section that an unknown one was meant to be, NULL if none is like it. */
+static const char *similar_option(cfg_t *section, const char *unknown)
+{
+	size_t least = strlen(unknown) < 4 ? 1 : 2;
+	const char *found = NULL;
+
+	for (cfg_opt_t *opt = section->opts; opt->name; opt++) {
+		size_t d = distance(unknown, opt->name);
+
+		if (d <= least) {
+			least = d - (d > 0);
+			found = opt->name;
+		}
+	}
+	return found;
+}
+
+static const char *unknown_option(cfg_t *section, const char *message, char *to, size_t size)
+{
+	const char *quote = strchr(message, '\'');
+	const char *similar = NULL;
+	char name[NAME_LENGTH];
+
+	if (quote && sscanf(quote, "'%63[^']'", name) == 1)
+		similar = similar_option(section, name);
+	if (!similar)
+		return "kseald.conf(5) lists the options";
+	snprintf(to, size, "do you mean %s? kseald.conf(5) lists the options", similar);
+	return to;
+}
+
 /* libconfuse's own messages say what, ours add what to do. */
 static void parse_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
@@ -50,7 +107,6 @@ static void parse_error(cfg_t *cfg, const char *fmt, va_list ap)
 		const char *begin;
 		const char *advice;
 	} known[] = {
-		{ "no such option", "kseald.conf(5) lists the options" },
 		{ "found duplicate title", "every section needs a name of its own" },
 		{ "invalid integer value", "write a whole number without quotes" },
 		{ "integer value", "write a smaller number" },
@@ -62,9 +118,11 @@ static void parse_error(cfg_t *cfg, const char *fmt, va_list ap)
 		{ "missing equal sign", "write option = value" },
 	};
 	const char *advice = "see kseald.conf(5)";
-	char message[512];
+	char message[512], suggestion[128];
 
 	vsnprintf(message, sizeof(message), fmt, ap);
+	if (strncmp(message, "no such option", strlen("no such option")) == 0)
+		advice = unknown_option(cfg, message, suggestion, sizeof(suggestion));
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
 		if (strncmp(message, known[i].begin, strlen(known[i].begin)) == 0)
 			advice = known[i].advice;

@@ -3,8 +3,10 @@
  * Logging of the agent. Under systemd stderr is a stream to the journal: then
  * entries go there natively, with fields (KSEAL_PROFILE=, KSEAL_PEER= ...) that
  * `journalctl KSEAL_PROFILE=web` can select. Elsewhere each entry is one line,
- * written by one write(2), so that threads don't interleave.
+ * written by one write(2), so that threads don't interleave; in the format "json" it
+ * is an object with the fields as members.
  */
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -14,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The journal would otherwise be told this file's lines for every entry. */
@@ -42,6 +45,7 @@ static const int level_priority[] = {
 
 static atomic_int log_level = KSEAL_LOG_INFO;
 static bool to_journal;
+static bool as_json;
 
 /**
  * kseal_log_open() - find out where entries go
@@ -59,6 +63,18 @@ void kseal_log_open(void)
 		return;
 	if (fstat(STDERR_FILENO, &st) == 0)
 		to_journal = st.st_dev == dev && st.st_ino == ino;
+}
+
+/**
+ * kseal_log_set_format() - how lines look, and that they are lines
+ * @name: "text" or "json"; "json" even where stderr is the journal
+ *
+ * Return: 0, or -1 for another name.
+ */
+int kseal_log_set_format(const char *name)
+{
+	as_json = strcmp(name, "json") == 0;
+	return as_json || strcmp(name, "text") == 0 ? 0 : -1;
 }
 
 /**
@@ -162,6 +178,62 @@ static void write_journal(enum kseal_log_level level, const char *message,
 	sd_journal_sendv(iov, n);
 }
 
+/* Appends a string with quotes (RFC 8259 section 7); bytes beyond ASCII as they are. */
+static void put_json(char *to, size_t size, size_t *used, const char *text)
+{
+	size_t n = *used;
+
+	if (n + 2 >= size)
+		return;
+	to[n++] = '"';
+	for (; *text && n + 8 < size; text++) {
+		unsigned char c = *text;
+
+		if (c == '"' || c == '\\') {
+			to[n++] = '\\';
+			to[n++] = c;
+		} else if (c < ' ' || c >= 0x7f) {
+			/* No name that we were given is trusted to be UTF-8. */
+			n += snprintf(to + n, size - n, "\\u%04x", c);
+		} else {
+			to[n++] = c;
+		}
+	}
+	to[n++] = '"';
+	*used = n;
+}
+
+static void write_json(enum kseal_log_level level, const char *message,
+		       const struct kseal_log_field *fields, size_t count)
+{
+	char line[2 * LOG_LINE_MAX], name[32];
+	struct timespec now;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	n = strftime(line, sizeof(line), "{\"time\":\"%Y-%m-%dT%H:%M:%S", &tm);
+	n += snprintf(line + n, sizeof(line) - n, ".%03ldZ\",\"level\":\"%s\",\"message\":",
+		      now.tv_nsec / 1000000, level_names[level]);
+	put_json(line, sizeof(line) - 3, &n, message);
+	for (size_t i = 0; i < count && n + LOG_FIELD_MAX < sizeof(line); i++) {
+		size_t j;
+
+		if (!fields[i].value)
+			continue;
+		for (j = 0; fields[i].name[j] && j < sizeof(name) - 1; j++)
+			name[j] = tolower((unsigned char)fields[i].name[j]);
+		name[j] = '\0';
+		n += snprintf(line + n, sizeof(line) - n, ",\"%s\":", name);
+		put_json(line, sizeof(line) - 3, &n, fields[i].value);
+	}
+	line[n++] = '}';
+	line[n++] = '\n';
+	if (write(STDERR_FILENO, line, n) < 0)
+		return;
+}
+
 static void write_entry(enum kseal_log_level level,
 			const struct kseal_log_field *fields, size_t count,
 			const char *fmt, va_list ap)
@@ -171,6 +243,11 @@ static void write_entry(enum kseal_log_level level,
 
 	if ((int)level > atomic_load(&log_level))
 		return;
+	if (as_json) {
+		vsnprintf(line, sizeof(line), fmt, ap);
+		write_json(level, line, fields, count);
+		return;
+	}
 	if (to_journal) {
 		vsnprintf(line, sizeof(line), fmt, ap);
 		write_journal(level, line, fields, count);

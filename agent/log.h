@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Logging of the agent: to the journal with fields where stderr is the journal,
- * else one line on stderr. Called from every thread. Nothing secret may be passed.
+ * else one line on stderr, as text or as JSON. Called from every thread. Nothing
+ * secret may be passed.
  */
 #ifndef KSEALD_LOG_H
 #define KSEALD_LOG_H
@@ -27,6 +28,7 @@ struct kseal_log_field {
 };
 
 void kseal_log_open(void);
+int kseal_log_set_format(const char *name);
 void kseal_log_set_level(enum kseal_log_level level);
 bool kseal_log_enabled(enum kseal_log_level level);
 int kseal_log_parse_level(const char *name, enum kseal_log_level *level);

@@ -61,6 +61,11 @@ static struct daemon {
 	.shared = { .lock = PTHREAD_MUTEX_INITIALIZER },
 };
 
+/* Options without a letter. */
+enum {
+	OPTION_LOG_FORMAT = 256,
+};
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
@@ -69,6 +74,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 't':
 		agent.check = true;
+		return 0;
+	case OPTION_LOG_FORMAT:
+		if (kseal_log_set_format(arg) < 0)
+			argp_error(state, "no log format \"%s\": write text or json", arg);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument \"%s\"", arg);
@@ -80,6 +89,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option options[] = {
 	{ "config", 'c', "FILE", 0, "Configuration (default " KSEAL_CONFIG_DEFAULT ")", 0 },
+	{ "log-format", OPTION_LOG_FORMAT, "FORMAT", 0,
+	  "Lines of the log: text, the default, or json", 0 },
 	{ "check", 't', NULL, 0, "Check the configuration and the files it names, and exit", 0 },
 	{ 0 }
 };

@@ -4,6 +4,7 @@
 what is wrong and what to do. Called by tests/agent/run with kseald and the
 directory of test certificates; speaks TAP."""
 
+import json
 import os
 import re
 import subprocess
@@ -147,6 +148,14 @@ good("a key that all can read is a warning", files("chain.pem", "open.key"),
 bad("unknown option", 'frobnicate = 1\n' + in_profile(), 1,
     "no such option 'frobnicate'.*kseald.conf")
 bad("unknown option in a profile", in_profile('port = 443'), 4, "no such option 'port'")
+for wrong, right in (("certificates", "certificate"), ("client_ca", "client-ca"),
+                     ("client-cert", None), ("user", "users"), ("alnp", "alpn"), ("log", None),
+                     ("TLS", None), ("ticket-key", "ticket-keys"), ("proxyprotocol", "proxy-protocol")):
+    bad(f"unknown option {wrong}: " + (f"the suggestion {right}" if right else "no suggestion"),
+        in_profile(f"{wrong} = 1"), 4,
+        f"no such option '{wrong}': " + (f"do you mean {right}\\?" if right else "kseald.conf"))
+bad("unknown option at the top: a suggestion", "worker = 1\n" + in_profile(), 1,
+    r"no such option 'worker': do you mean workers\?")
 bad("lines are counted behind comments",
     '# one\n// two\n/* three\n four */\n' + in_profile('oops = 1'), 8, "no such option 'oops'")
 bad("an option that is set twice", in_profile('timeout = 1', 'timeout = 2'), 5,
@@ -321,6 +330,17 @@ report("--version", None if status == 0 and re.match(r"kseald \d+\.\d+", out) el
 status, out, err = check(None, "--help")
 report("--help names every option", None if status == 0 and "--config" in out and
        "--check" in out and "78 wrong configuration" in " ".join(out.split()) else out + err)
+status, out, err = check('log-level = "lo\\"ud"\n' + in_profile(), "-c", path, "--log-format=json")
+try:
+    entry = [json.loads(line) for line in err.splitlines()][-1]
+    problem = None if entry["level"] == "error" and 'lo"ud' in entry["message"] and re.match(
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$", entry["time"]) else err
+except ValueError as e:
+    problem = f"{e}: {err!r}"
+report("--log-format=json: a line is an object", problem)
+status, out, err = check(in_profile(), "-c", path, "--log-format=xml")
+report("--log-format: another is wrong usage",
+       None if status == 64 and "text or json" in err else f"{status} {err}")
 status, out, err = check(None, "--frobnicate")
 report("an unknown option is wrong usage", None if status == 64 else f"{status} {err}")
 status, out, err = check(None, "surplus")
