@@ -261,6 +261,7 @@ static int receive_some(struct kseal_netlink *nl)
 	return ret;
 }
 
+/* Returns the kernel's answer; with nl->answered unset, -ENOBUFS if it got lost. */
 static int transact(struct kseal_netlink *nl, struct nl_msg *msg)
 {
 	int ret;
@@ -277,9 +278,23 @@ static int transact(struct kseal_netlink *nl, struct nl_msg *msg)
 		ret = receive_some(nl);
 		/* Nothing more to read: the answer itself was dropped. */
 		if (ret < 0 && !nl->answered)
-			return -EIO;
+			return ret == -NLE_AGAIN ? -ENOBUFS : -EIO;
 	}
 	return nl->error;
+}
+
+/*
+ * The kernel has carried a request out although its acknowledgment was dropped, for
+ * want of memory. Made once more, it is then refused with @done.
+ */
+static int transact_surely(struct kseal_netlink *nl, struct nl_msg *msg, int done)
+{
+	int ret = transact(nl, msg);
+
+	if (nl->answered || ret != -ENOBUFS)
+		return ret;
+	ret = transact(nl, msg);
+	return nl->answered && ret == done ? 0 : ret;
 }
 
 static struct nl_msg *new_request(struct kseal_netlink *nl, uint8_t command)
@@ -294,14 +309,14 @@ static struct nl_msg *new_request(struct kseal_netlink *nl, uint8_t command)
 	return msg;
 }
 
-static int simple_request(struct kseal_netlink *nl, uint8_t command)
+static int simple_request(struct kseal_netlink *nl, uint8_t command, int done)
 {
 	struct nl_msg *msg = new_request(nl, command);
 	int ret;
 
 	if (!msg)
 		return -ENOMEM;
-	ret = transact(nl, msg);
+	ret = transact_surely(nl, msg, done);
 	nlmsg_free(msg);
 	return ret;
 }
@@ -468,10 +483,10 @@ const char *kseal_netlink_message(const struct kseal_netlink *nl)
  */
 int kseal_netlink_register(struct kseal_netlink *nl)
 {
-	int ret = simple_request(nl, KSEAL_CMD_REGISTER);
+	int ret = simple_request(nl, KSEAL_CMD_REGISTER, -EEXIST);
 
 	nl->cipher_count = 0;
-	return ret ? ret : simple_request(nl, KSEAL_CMD_MODULE_GET);
+	return ret ? ret : simple_request(nl, KSEAL_CMD_MODULE_GET, 0);
 }
 
 /**
@@ -496,15 +511,22 @@ const uint16_t *kseal_netlink_ciphers(const struct kseal_netlink *nl, size_t *co
  */
 int kseal_netlink_accept(struct kseal_netlink *nl, struct kseal_request *req)
 {
+	struct nl_msg *msg = new_request(nl, KSEAL_CMD_ACCEPT);
 	int ret;
 
 	memset(req, 0, sizeof(*req));
 	req->fd = -1;
 	req->conn.uid = -1;
 	req->conn.gid = -1;
+	if (!msg)
+		return -ENOMEM;
 	nl->request = req;
-	ret = simple_request(nl, KSEAL_CMD_ACCEPT);
+	ret = transact(nl, msg);
 	nl->request = NULL;
+	nlmsg_free(msg);
+	/* It has come, if not the acknowledgment behind it. */
+	if (!nl->answered && req->fd >= 0)
+		ret = 0;
 	if (ret == 0 && req->fd < 0)
 		ret = -EPROTO;
 	if (ret < 0 && req->fd >= 0) {
@@ -560,7 +582,8 @@ int kseal_netlink_done(struct kseal_netlink *nl, uint64_t id,
 
 	if (!msg)
 		return -ENOMEM;
-	ret = put_outcome(msg, id, outcome) < 0 ? -EMSGSIZE : transact(nl, msg);
+	ret = put_outcome(msg, id, outcome) < 0 ? -EMSGSIZE :
+						 transact_surely(nl, msg, -ENOENT);
 	nlmsg_free(msg);
 	return ret;
 }
