@@ -27,12 +27,14 @@ struct connection {
  * @kind: "rx" or "tx"
  * @seed: all that it does follows from it
  * @suite: its cipher
+ * @sealed: its socket comes from a sealed listener; else it is in the explicit mode
  * @records: how many it has tried
  */
 struct session {
 	const char *kind;
 	uint64_t seed;
 	const struct suite *suite;
+	bool sealed;
 	unsigned long records;
 };
 
@@ -44,7 +46,7 @@ void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *what, ...)
 void __attribute__((format(printf, 1, 2))) did(const char *what, ...);
 void need(bool truth, const char *what);
 
-void connect_pair(struct connection *c, struct dice *d, const struct suite *s,
+void connect_pair(struct connection *c, struct dice *d, const struct session *s,
 		  int rcvbuf, int sndbuf, bool secrets);
 void disconnect(struct connection *c);
 

@@ -29,6 +29,7 @@
 
 #include <linux/kseal.h>
 
+#include "../faults/agent.h"
 #include "fuzz.h"
 
 #define SESSION_LIMIT	120	/* seconds */
@@ -38,6 +39,7 @@ struct session *now;
 const struct suite *usable[16];
 size_t nr_usable;
 
+static struct agent agent;
 static char last[LAST][160];
 static unsigned int nr_did;
 static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -58,8 +60,9 @@ static void tell(void)
 {
 	unsigned int i;
 
-	printf("not ok 1 - %s %" PRIu64 " (%s)\n", now->kind, now->seed,
-	       now->suite ? now->suite->name : "no suite yet");
+	printf("not ok 1 - %s %" PRIu64 " (%s, %s)\n", now->kind, now->seed,
+	       now->suite ? now->suite->name : "no suite yet",
+	       now->sealed ? "sealed" : "explicit");
 	for (i = nr_did > LAST ? nr_did - LAST : 0; i < nr_did; i++)
 		printf("#   %s\n", last[i % LAST]);
 }
@@ -99,8 +102,39 @@ static int push(int fd, const struct direction *dir, int option)
 	return setsockopt(fd, SOL_TLS, option, buf, crypto_info(dir, buf));
 }
 
+static int set_ulp(int fd)
+{
+	return setsockopt(fd, IPPROTO_TCP, TCP_ULP, KSEAL_ULP_NAME, strlen(KSEAL_ULP_NAME));
+}
+
+static void push_all(int fd, const struct connection *c, const struct suite *s, bool secrets)
+{
+	need(!push(fd, &c->out, TLS_TX), "TLS_TX");
+	need(!push(fd, &c->in, TLS_RX), "TLS_RX");
+	if (secrets)
+		need(!setsockopt(fd, SOL_TLS, KSEAL_TX_SECRET, c->out.secret, s->hash) &&
+		     !setsockopt(fd, SOL_TLS, KSEAL_RX_SECRET, c->in.secret, s->hash),
+		     "secrets");
+}
+
+/* What the agent does with a connection that waits, but for the handshake. */
+static void seal(const struct connection *c, const struct suite *s, bool secrets)
+{
+	uint64_t id;
+	int proxy;
+
+	while ((proxy = agent_accept(&agent, &id)) == -EAGAIN)
+		usleep(100);
+	errno = -proxy;
+	need(proxy >= 0, "ACCEPT");
+	push_all(proxy, c, s, secrets);
+	errno = -agent_done(&agent, id, 0);
+	need(!errno, "DONE");
+	close(proxy);
+}
+
 /* Two ends of a connection; the caller's dice decide what has no parameter. */
-void connect_pair(struct connection *c, struct dice *d, const struct suite *s,
+void connect_pair(struct connection *c, struct dice *d, const struct session *s,
 		  int rcvbuf, int sndbuf, bool secrets)
 {
 	union {
@@ -123,24 +157,22 @@ void connect_pair(struct connection *c, struct dice *d, const struct suite *s,
 		setsockopt(l, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
 	if (sndbuf)
 		setsockopt(l, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
+	need(!s->sealed || !set_ulp(l), "TCP_ULP");
 	need(!bind(l, &a.sa, len) && !listen(l, 1) && !getsockname(l, &a.sa, &len), "listen");
 	c->peer = socket(a.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	need(c->peer >= 0 && !connect(c->peer, &a.sa, len), "connect");
+	setsockopt(c->peer, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	direction_init(&c->in, s->suite, d);
+	direction_init(&c->out, s->suite, d);
+	if (s->sealed)
+		seal(c, s->suite, secrets);
 	c->kseal = accept4(l, NULL, NULL, SOCK_CLOEXEC);
 	need(c->kseal >= 0, "accept");
 	close(l);
-	setsockopt(c->peer, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-
-	direction_init(&c->in, s, d);
-	direction_init(&c->out, s, d);
-	need(!setsockopt(c->kseal, IPPROTO_TCP, TCP_ULP, KSEAL_ULP_NAME,
-			 strlen(KSEAL_ULP_NAME)), "TCP_ULP");
-	need(!push(c->kseal, &c->out, TLS_TX), "TLS_TX");
-	need(!push(c->kseal, &c->in, TLS_RX), "TLS_RX");
-	if (secrets)
-		need(!setsockopt(c->kseal, SOL_TLS, KSEAL_TX_SECRET, c->out.secret, s->hash) &&
-		     !setsockopt(c->kseal, SOL_TLS, KSEAL_RX_SECRET, c->in.secret, s->hash),
-		     "secrets");
+	if (s->sealed)
+		return;
+	need(!set_ulp(c->kseal), "TCP_ULP");
+	push_all(c->kseal, c, s->suite, secrets);
 }
 
 void disconnect(struct connection *c)
@@ -158,13 +190,17 @@ void disconnect(struct connection *c)
 /* The suites that this kernel has. */
 static void find_usable(void)
 {
-	struct session s = { .kind = "set-up" };
+	struct session s = { .kind = "set-up", .suite = &suites[0], .sealed = true };
 	struct connection c;
 	struct dice d = {};
 	size_t i;
 
 	now = &s;
-	connect_pair(&c, &d, &suites[0], 0, 0, false);
+	errno = -agent_open(&agent);
+	need(!errno, "the netlink family");
+	errno = -agent_register(&agent);
+	need(!errno, "REGISTER");
+	connect_pair(&c, &d, &s, 0, 0, false);
 	disconnect(&c);
 	for (i = 0; i < nr_suites; i++) {
 		struct direction dir;
@@ -181,7 +217,7 @@ static void find_usable(void)
 		need(!connect(fd[0], (struct sockaddr *)&a, len), "connect");
 		fd[1] = accept(l, NULL, NULL);
 		direction_init(&dir, &suites[i], &d);
-		setsockopt(fd[1], IPPROTO_TCP, TCP_ULP, KSEAL_ULP_NAME, strlen(KSEAL_ULP_NAME));
+		set_ulp(fd[1]);
 		if (!setsockopt(fd[1], SOL_TLS, TLS_TX, buf, crypto_info(&dir, buf)))
 			usable[nr_usable++] = &suites[i];
 		close(l);
@@ -194,7 +230,9 @@ static void find_usable(void)
 static unsigned long run(const char *kind, uint64_t seed)
 {
 	struct session s = { .kind = kind, .seed = seed };
+	struct dice d = { ~seed };
 
+	s.sealed = chance(&d, 50);
 	now = &s;
 	nr_did = 0;
 	alarm(SESSION_LIMIT);

@@ -27,6 +27,7 @@
 #define WIRE_MAX	(2 * 1024 * 1024)
 #define ITEMS_MAX	2048
 #define IDLE_MAX	32	/* records in a row without application data */
+#define USER_CANCELED	90
 #define PATIENCE	10000	/* ms until something that has to come counts as lost */
 
 /*
@@ -54,6 +55,7 @@ struct item {
  * @updates: KeyUpdates in it that want an answer
  * @records: in it
  * @secrets: the kernel has the traffic secrets
+ * @sealed: what is no data is the kernel's business, and so is how it ends
  * @reset: the connection is reset at the end
  * @told: the reader has been told of a bad header; a read that must not wait is
  *	told once only, as by the kernel's own TLS
@@ -75,6 +77,7 @@ struct rx {
 	unsigned int updates;
 	unsigned long records;
 	bool secrets;
+	bool sealed;
 	bool reset;
 	bool told;
 	int lowat;
@@ -138,6 +141,13 @@ static void add_record(struct rx *r, struct direction *dir, unsigned int control
 			len = below(&r->d, r->small || chance(&r->d, 90) ? 50 : MAX_PLAIN);
 	}
 	fill(&r->d, content, len);
+	/* Few others leave a sealed stream alive. */
+	if (r->sealed && type != TYPE_DATA && chance(&r->d, 95)) {
+		type = TYPE_ALERT;
+		len = 2;
+		content[0] = 1 + below(&r->d, 2);
+		content[1] = USER_CANCELED;
+	}
 	/* What looks like a KeyUpdate may be one. */
 	if (type == TYPE_HANDSHAKE && content[0] == 24)
 		content[0] = 4;
@@ -225,6 +235,12 @@ static void make_stream(struct rx *r)
 		if (i == fault)
 			add_fault(r, &dir, off);
 	}
+	if (r->sealed && chance(&r->d, 80)) {
+		static const uint8_t close_notify[] = { 1, 0 };
+
+		r->wire_len += tls_seal(&dir, TYPE_ALERT, close_notify, sizeof(close_notify), 0,
+					roll(&r->d), r->wire + r->wire_len);
+	}
 	/* a long run of records that carry nothing */
 	if (chance(&r->d, 3)) {
 		count = IDLE_MAX - 2 + below(&r->d, 5);
@@ -235,14 +251,41 @@ static void make_stream(struct rx *r)
 	}
 }
 
-/* The errno of the explicit mode. */
-static int errno_of(int verdict)
+static const uint8_t key_update[] = { 24, 0, 0, 1 };
+
+static int errno_of(const struct rx *r, int verdict)
 {
-	switch (verdict) {
+	switch (r->sealed ? RECORD_FORGED : verdict) {
 	case RECORD_VERSION: return EINVAL;
 	case RECORD_LONG: return EMSGSIZE;
 	default: return EBADMSG;
 	}
+}
+
+/*
+ * What the kernel makes of a record without data on a sealed stream (RFC 8446 §6, RFC
+ * 5246 §7.2). Returns whether the stream goes on.
+ */
+static bool sealed_control(struct rx *r, struct direction *dir, uint8_t type,
+			   const uint8_t *content, int len)
+{
+	bool tls13 = dir->suite->version == TLS13;
+
+	r->end = EBADMSG;
+	if (type == TYPE_DATA)
+		return true;
+	if (type == TYPE_ALERT && len == 2) {
+		if (content[1] == USER_CANCELED || (!tls13 && content[0] == 1 && content[1]))
+			return true;
+		r->end = content[1] ? ECONNABORTED : 0;
+		return false;
+	}
+	if (type != TYPE_HANDSHAKE || !tls13 || !r->secrets || len != KEY_UPDATE_LEN ||
+	    memcmp(content, key_update, sizeof(key_update)) || content[4] > 1)
+		return false;
+	direction_update(dir);
+	r->updates += content[4];
+	return true;
 }
 
 static void expect(struct rx *r, uint8_t type, bool empty, size_t off, size_t len)
@@ -254,7 +297,6 @@ static void expect(struct rx *r, uint8_t type, bool empty, size_t off, size_t le
 /* What has to come out of it. */
 static void decode_stream(struct rx *r)
 {
-	static const uint8_t key_update[] = { 24, 0, 0, 1 };
 	struct direction dir = r->c.in;
 	size_t off = 0, used = 0;
 	unsigned int idle = 0;
@@ -264,6 +306,8 @@ static void decode_stream(struct rx *r)
 	int len;
 
 	for (;;) {
+		/* unless something else ends it before: cut off */
+		r->end = r->sealed ? ECONNRESET : 0;
 		if (r->wire_len - off < HEADER)
 			return;
 		len = tls_header(dir.suite, r->wire + off);
@@ -278,7 +322,7 @@ static void decode_stream(struct rx *r)
 		}
 		r->records++;
 		if (len < 0) {
-			r->end = errno_of(len);
+			r->end = errno_of(r, len);
 			return;
 		}
 		if (type == TYPE_DATA && len) {
@@ -286,6 +330,12 @@ static void decode_stream(struct rx *r)
 			expect(r, type, empty, used, len);
 			empty = false;
 			used += len;
+			continue;
+		}
+		if (r->sealed) {
+			r->end = EBADMSG;
+			if (++idle > IDLE_MAX || !sealed_control(r, &dir, type, content, len))
+				return;
 			continue;
 		}
 		if (type != TYPE_DATA && !(r->secrets && type == TYPE_HANDSHAKE &&
@@ -535,12 +585,14 @@ static bool read_some(struct rx *r, int flags)
 	}
 	n = recvmsg(r->c.kseal, &msg, flags);
 	err = errno;
+	if (n >= 0 && room && r->sealed && CMSG_FIRSTHDR(&msg))
+		fail("a control message on a sealed socket");
 	if (n >= 0 && room) {
 		cmsg = CMSG_FIRSTHDR(&msg);
 		if (cmsg && cmsg->cmsg_level == SOL_TLS &&
 		    cmsg->cmsg_type == TLS_GET_RECORD_TYPE)
 			type = *CMSG_DATA(cmsg);
-		else if (n)
+		else if (n && !r->sealed)
 			fail("%zd bytes without a type", n);
 	}
 	did("recv %zu flags %x room %d = %zd (%s)", size, flags, room, n, n < 0 ? strerror(err) : "");
@@ -661,6 +713,7 @@ static void check_answers(struct rx *r)
 	uint8_t *buf = malloc(SENT_MAX * 2), content[MAX_RECORD], type;
 	size_t have = 0, off = 0, got = 0;
 	unsigned int answers = 0;
+	bool closed = false;
 	ssize_t n;
 	int len;
 
@@ -676,6 +729,11 @@ static void check_answers(struct rx *r)
 		if (n < 0)
 			fail("what was sent does not open: %zd", n);
 		off += HEADER + len;
+		if (r->sealed && type == TYPE_ALERT && n == 2 && content[0] == 1 && !content[1] &&
+		    off == have) {
+			closed = true;
+			continue;
+		}
 		if (type == TYPE_HANDSHAKE && n == KEY_UPDATE_LEN &&
 		    !memcmp(content, answer, sizeof(answer))) {
 			answers++;
@@ -693,6 +751,8 @@ static void check_answers(struct rx *r)
 	if (off != have || got != r->nr_sent)
 		fail("sent %zu bytes of %zu, %zu of %zu of the stream", got, r->nr_sent, off,
 		     have);
+	if (closed != r->sealed)
+		fail("the end is %s close_notify", closed ? "a" : "without");
 	if (answers > r->updates || (r->updates && !answers && !r->end))
 		fail("%u answers to %u KeyUpdates", answers, r->updates);
 }
@@ -703,6 +763,7 @@ void fuzz_rx(struct session *s)
 	bool steps;
 
 	need(r, "memory");
+	r->sealed = s->sealed;
 	r->d.state = s->seed;
 	s->suite = usable[below(&r->d, nr_usable)];
 	r->wire = malloc(WIRE_MAX);
@@ -714,7 +775,7 @@ void fuzz_rx(struct session *s)
 	r->lowat = 1;
 	r->small = chance(&r->d, 85);
 	steps = chance(&r->d, 50);
-	connect_pair(&r->c, &r->d, s->suite,
+	connect_pair(&r->c, &r->d, s,
 		     chance(&r->d, 70) ? 0 : 1 << (8 + below(&r->d, 12)), 0, r->secrets);
 	need(!pipe(r->pipe), "a pipe");
 	fcntl(r->pipe[1], F_SETPIPE_SZ, 1 << 18);

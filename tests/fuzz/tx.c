@@ -40,6 +40,7 @@
  * @fd: the socket
  * @count: bytes that the socket has taken from it
  * @alerts: control records that the socket has taken from it
+ * @sealed: the socket is, so it takes no control records
  * @budget: bytes to write
  * @pattern: its bytes; @file holds the same
  * @pipe: for splice
@@ -52,6 +53,7 @@ struct writer {
 	int fd;
 	uint64_t count;
 	unsigned int alerts;
+	bool sealed;
 	uint64_t budget;
 	uint8_t *pattern;
 	int file;
@@ -60,6 +62,7 @@ struct writer {
 };
 
 static const uint8_t alert[] = { 1, 90 };	/* user_canceled, which ends nothing */
+static const uint8_t close_notify[] = { 1, 0 };
 
 static void make_pattern(struct writer *w)
 {
@@ -186,7 +189,9 @@ static void send_alert(struct writer *w)
 	*CMSG_DATA(cmsg) = TYPE_ALERT;
 	n = sendmsg(w->fd, &msg, MSG_NOSIGNAL);
 	did("%u: alert = %zd", w->who, n);
-	if (n != sizeof(alert))
+	if (w->sealed && n < 0 && errno == EINVAL)
+		return;
+	if (w->sealed || n != sizeof(alert))
 		fail("thread %u: a control record: %zd, %s", w->who, n, strerror(errno));
 	w->alerts++;
 }
@@ -228,6 +233,7 @@ static void *write_all(void *arg)
  * @records: opened
  * @count: bytes of each thread
  * @alerts: control records
+ * @closed: close_notify, which has to be the last
  */
 struct reader {
 	pthread_t thread;
@@ -237,6 +243,7 @@ struct reader {
 	unsigned long records;
 	uint64_t count[THREADS_MAX];
 	unsigned int alerts;
+	bool closed;
 };
 
 static void open_record(struct reader *r, const uint8_t *record)
@@ -248,6 +255,13 @@ static void open_record(struct reader *r, const uint8_t *record)
 	if (len < 0)
 		fail("record %lu does not open: %d", r->records, len);
 	r->records++;
+	if (r->closed)
+		fail("record %lu follows close_notify", r->records);
+	if (type == TYPE_ALERT && len == sizeof(close_notify) &&
+	    !memcmp(content, close_notify, len)) {
+		r->closed = true;
+		return;
+	}
 	if (type == TYPE_ALERT) {
 		if (len != sizeof(alert) || memcmp(content, alert, len))
 			fail("record %lu is another alert than was sent", r->records);
@@ -308,7 +322,7 @@ void fuzz_tx(struct session *s)
 	int off = 0;
 
 	s->suite = usable[below(&d, nr_usable)];
-	connect_pair(&c, &d, s->suite, 0, chance(&d, 60) ? 0 : 1 << (10 + below(&d, 8)),
+	connect_pair(&c, &d, s, 0, chance(&d, 60) ? 0 : 1 << (10 + below(&d, 8)),
 		     s->suite->version == TLS13 && chance(&d, 50));
 	r.slow = chance(&d, 30);
 	r.d.state = roll(&d);
@@ -319,6 +333,7 @@ void fuzz_tx(struct session *s)
 		w[i].fd = c.kseal;
 		w[i].d.state = roll(&d);
 		w[i].small = small;
+		w[i].sealed = s->sealed;
 		w[i].budget = 1 + below(&d, small ? 1 << 15 : 1 << 19);
 		make_pattern(&w[i]);
 		need(!pthread_create(&w[i].thread, NULL, write_all, &w[i]), "a thread");
@@ -339,6 +354,8 @@ void fuzz_tx(struct session *s)
 		close(w[i].pipe[0]);
 		close(w[i].pipe[1]);
 	}
+	if (r.closed != s->sealed)
+		fail("the end is %s close_notify", r.closed ? "a" : "without");
 	if (alerts != r.alerts)
 		fail("%u control records of %u have come", r.alerts, alerts);
 	s->records = r.records;
