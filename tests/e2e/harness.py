@@ -287,10 +287,10 @@ def sysctl(name, value):
             f.write(old)
 
 
-def insmod():
+def insmod(*parameters):
     for needed in ("gcm", "aesni_intel"):
         subprocess.run(["modprobe", "-q", needed], check=False, stderr=subprocess.DEVNULL)
-    run("insmod", KO)
+    run("insmod", KO, *parameters)
 
 
 def loaded():

@@ -65,8 +65,8 @@ def python_server(port):
                      "-d", make_files())
 
 
-def nginx_server(port):
-    """nginx with workers of another user and no word of TLS."""
+def nginx_server(port, tls=""):
+    """nginx with workers of another user; under `kseal run`, unless it speaks TLS itself."""
     if run("sh", "-c", "command -v nginx", check=False).returncode:
         raise Skip("no nginx here")
     where = path(f"nginx-{port}")
@@ -89,13 +89,15 @@ http {{
     uwsgi_temp_path {where}/uwsgi;
     scgi_temp_path {where}/scgi;
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{" ssl" if tls else ""};
         root {make_files()};
+        {tls}
         location = /hello {{ return 200 "hello\\n"; }}
     }}
 }}
 """)
-    return kseal_run("nginx", "-e", "stderr", "-p", where, "-c", os.path.join(where, "nginx.conf"))
+    command = ("nginx", "-e", "stderr", "-p", where, "-c", os.path.join(where, "nginx.conf"))
+    return Program(*command) if tls else kseal_run(*command)
 
 
 def files_of_every_size(server, version):
