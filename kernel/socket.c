@@ -95,12 +95,17 @@ static int open_listen_sock(struct socket *sock, int backlog)
 static int open_shutdown_sock(struct socket *sock, int how)
 {
 	struct sock *sk = sock->sk;
+	bool done = true;
 
 	if (how == SHUT_WR || how == SHUT_RDWR) {
 		lock_sock(sk);
-		kseal_tx_shutdown(sk);
+		done = kseal_tx_shutdown(sk, false);
 		release_sock(sk);
 	}
+	if (!done && how == SHUT_WR)
+		return 0;
+	if (!done)
+		how = SHUT_RD;
 	return kseal_get(sk)->family->base_ops->shutdown(sock, how);
 }
 
@@ -227,7 +232,7 @@ void kseal_open_close(struct sock *sk, long timeout)
 	spin_unlock(&kn->lock);
 
 	lock_sock(sk);
-	kseal_tx_shutdown(sk);
+	kseal_tx_shutdown(sk, true);
 	ks->state = KSEAL_DEAD;
 	WRITE_ONCE(sk->sk_prot, base);
 	release_sock(sk);

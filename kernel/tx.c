@@ -309,6 +309,16 @@ static void tx_settle(struct sock *sk, struct kseal_tx *tx)
 		tx_flush(sk, tx);
 }
 
+/* What shutdown() had no memory for. */
+static void tx_finish(struct sock *sk, struct kseal_tx *tx)
+{
+	if (!tx->fin || !kseal_tx_shutdown(sk, false))
+		return;
+	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
+	kseal_get(sk)->family->base->shutdown(sk, SEND_SHUTDOWN);
+	sk->sk_state_change(sk);
+}
+
 /* Sends what could not be sent earlier, or has been held back for long enough. */
 static void tx_work(struct work_struct *work)
 {
@@ -331,6 +341,7 @@ static void tx_work(struct work_struct *work)
 		tx->more = false;
 		tx_push(sk, tx, 0);
 		tx_settle(sk, tx);
+		tx_finish(sk, tx);
 		kseal_ring_put(tx);
 	}
 	release_sock(sk);
@@ -440,7 +451,8 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
 
 	for (;;) {
 		err = tx->err;
-		if (!err && (sk->sk_err || sk->sk_shutdown & SEND_SHUTDOWN))
+		if (!err && (sk->sk_err || tx->fin ||
+			     sk->sk_shutdown & SEND_SHUTDOWN))
 			err = -EPIPE;
 		if (err)
 			break;
@@ -554,8 +566,9 @@ void kseal_tx_want_update(struct sock *sk)
 	tx->update_due = true;
 	if (tx->err || tx->closed || !sk_stream_memory_free(sk))
 		return;
-	if (!kseal_key_update_send(sk))
-		tx_push(sk, tx, 0);
+	/* If the next key fails, the message is in line all the same. */
+	kseal_key_update_send(sk);
+	tx_push(sk, tx, 0);
 	kseal_ring_put(tx);
 }
 
@@ -563,39 +576,48 @@ void kseal_tx_want_update(struct sock *sk)
  * kseal_tx_shutdown() - end the outgoing stream
  * @sk: socket, SEALED or EXPLICIT
  *
- * Sends what is open, on a sealed stream followed by close_notify. Never blocks.
- * If something can't even be queued, the connection is set to be reset when it
- * is closed.
+ * @last: the socket is being closed
+ *
+ * Sends what is open, on a sealed stream followed by close_notify, which goes out
+ * only behind all of it. Never blocks. If there is no memory for that, it is tried
+ * again later, and FIN sent then; if the socket is being closed, or the stream is dead
+ * already, the connection is set to be reset when it is closed.
  *
  * Context: process, under the socket lock.
+ * Return: false if FIN has to wait.
  */
-void kseal_tx_shutdown(struct sock *sk)
+bool kseal_tx_shutdown(struct sock *sk, bool last)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 	struct kseal_tx *tx = &ks->tx;
-	bool lost = false;
+	bool done;
 
+	tx->fin = false;
 	if (!kseal_tx_keyed(tx) || sk->sk_err ||
 	    sk->sk_shutdown & SEND_SHUTDOWN ||
 	    !((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
-		return;
-	tx_flush(sk, tx);
-	if (ks->state == KSEAL_SEALED && !tx->err) {
+		return true;
+	if (!tx_flush(sk, tx) && ks->state == KSEAL_SEALED && !tx->err) {
 		kseal_alert_send(sk, TLS_ALERT_DESC_CLOSE_NOTIFY);
-		lost = !tx->closed;
 		tx_push(sk, tx, 0);
 	}
 	kseal_ring_put(tx);
-	if (tx->ring) {
-		lost = true;
-		kseal_ring_empty(tx->ring);
-		kseal_ring_put(tx);
+	done = !tx->ring &&
+	       (ks->state != KSEAL_SEALED || tx->closed || tx->err);
+	if (!done && !last && !tx->err) {
+		tx->fin = true;
+		tx_schedule(tx, TX_RETRY_DELAY);
+		return false;
 	}
-	if (lost) {
+	if (!done) {
+		if (tx->ring)
+			kseal_ring_empty(tx->ring);
+		kseal_ring_put(tx);
 		tx->err = -EPIPE;
 		sock_set_flag(sk, SOCK_LINGER);
 		sk->sk_lingertime = 0;
 	}
+	return true;
 }
 
 /**

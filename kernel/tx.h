@@ -30,6 +30,7 @@ struct kseal_tx_ring;
  * @max_payload: bytes of plaintext that a record of data may have
  * @update_due: a KeyUpdate has to go out before the next application data
  * @update_request: it asks the peer for its own
+ * @fin: shutdown() has been called, but there is no memory for all that goes before it
  * @work: seals and sends what is in the ring when no call of the application does
  * @sk: for @work
  * @write_space: the socket's callback before ours (cork.c); NULL while it is not
@@ -51,6 +52,7 @@ struct kseal_tx {
 	bool stopping;
 	bool update_due;
 	bool update_request;
+	bool fin;
 	u16 max_payload;
 	struct delayed_work work;
 	struct sock *sk;
@@ -78,7 +80,7 @@ void kseal_tx_push(struct sock *sk);
 void kseal_tx_want_update(struct sock *sk);
 bool kseal_tx_stuck(const struct kseal_tx *tx);
 unsigned int kseal_tx_unsent(struct sock *sk);
-void kseal_tx_shutdown(struct sock *sk);
+bool kseal_tx_shutdown(struct sock *sk, bool last);
 void kseal_tx_release(struct sock *sk);
 
 #endif /* _KSEAL_TX_H */

@@ -30,8 +30,12 @@ PAGE = mmap.PAGESIZE
 libc = ctypes.CDLL(None, use_errno=True)
 
 
+# How to make a socket, and its last records
+KINDS = ((sealed, [(ALERT, CLOSE_NOTIFY)]), (explicit, []))
+
+
 def of_each_kind(suite):
-    for make in (sealed, explicit):
+    for make, _ in KINDS:
         sock, peer = make(suite)
         sock.settimeout(None)
         yield sock, peer
@@ -381,6 +385,16 @@ def what_can_not_be_read_is_not_sent(suite):
 
 
 @case
+def a_write_that_failed_does_not_spoil_the_end(suite):
+    for make, end in KINDS:
+        sock, peer = make(suite)
+        with edge(0) as (at, _):
+            fails(lambda: call("send", sock.fileno(), pointer(at), 100, 0), errno.EFAULT)
+        sock.close()
+        peer.ends_with(*end)
+
+
+@case
 def what_can_not_be_written_is_not_lost(suite):
     for sock, peer in of_each_kind(suite):
         for size in (0, 100, 1000, 5000, 10000):
@@ -489,7 +503,7 @@ def arrives_whole_or_is_reset(peer, sent, end):
 @case
 def close_does_not_wait_and_loses_nothing(suite):
     """The peer reads only after the socket has been closed."""
-    for make, end in ((sealed, [(ALERT, CLOSE_NOTIFY)]), (explicit, [])):
+    for make, end in KINDS:
         for sndbuf in (1, 4096, 200000):
             sock, peer = make(suite)
             sent = fill(sock, peer, sndbuf)
@@ -508,7 +522,7 @@ def close_in_want_of_memory_delivers_or_resets(suite):
     with open(path) as f:
         old = f.read()
     try:
-        for make, end in ((sealed, [(ALERT, CLOSE_NOTIFY)]), (explicit, [])):
+        for make, end in KINDS:
             for much in (False, True):
                 sock, peer = make(suite)
                 sent = fill(sock, peer) if much else b""
@@ -531,7 +545,7 @@ def close_in_want_of_memory_delivers_or_resets(suite):
 
 @case_once
 def linger_waits_for_the_peer_as_long_as_it_may(suite):
-    for make, end in ((sealed, [(ALERT, CLOSE_NOTIFY)]), (explicit, [])):
+    for make, end in KINDS:
         sock, peer = make(suite)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 20))
         sent = fill(sock, peer)

@@ -123,6 +123,25 @@ def no_memory_to_seal_in_ends_the_stream_or_not(suite):
 
 
 @case
+def no_memory_at_the_end_makes_no_false_end(suite):
+    """close_notify comes behind all that was written, or not at all."""
+    try:
+        for percent in (30, 60, 90) * 3:
+            for ends in (lambda: sock.shutdown(socket.SHUT_WR), lambda: sock.close()):
+                sock, peer = sealed(suite)
+                peer.sock.settimeout(3)
+                sock.send(b"e" * 300, socket.MSG_MORE)
+                with Failing(percent):
+                    ends()
+                sink = Sink(peer)
+                sink.join()
+                check(sink.count == 300 or not sink.whole)
+                sock.close()
+    finally:
+        Failing.stop()
+
+
+@case
 def no_memory_to_open_in_loses_nothing(suite):
     try:
         for percent in (1, 5, 20):
