@@ -12,9 +12,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -129,25 +132,50 @@ static void notify_status(void)
 		   profiles == 1 ? "" : "s", agent.count, agent.count == 1 ? "" : "s");
 }
 
+/*
+ * `kseal reload` sends SIGHUP with a number: the name of a socket of its own, to which
+ * the outcome goes, "+" or "-" before the words. Nobody waits for a plain kill.
+ */
+static void answer(const struct signalfd_siginfo *info, char sign, const char *text)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char line[KSEAL_ERROR_MAX + 1];
+	int fd, length;
+
+	if (info->ssi_code != SI_QUEUE)
+		return;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	length = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1,
+			  "kseal-reload-%08x", info->ssi_int);
+	snprintf(line, sizeof(line), "%c%s", sign, text);
+	if (sendto(fd, line, strlen(line), MSG_NOSIGNAL, (struct sockaddr *)&address,
+		   offsetof(struct sockaddr_un, sun_path) + 1 + length) < 0)
+		kseal_log(KSEAL_LOG_DEBUG, "who asked for the reload is gone: %s",
+			  strerror(errno));
+	close(fd);
+}
+
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
-	char error[KSEAL_ERROR_MAX];
+	char text[KSEAL_ERROR_MAX];
 	struct kseal_config *fresh, *old;
 	struct timespec now;
 	size_t count;
 
 	(void)source;
-	(void)info;
 	(void)data;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
 		   now.tv_sec * 1000000ULL + now.tv_nsec / 1000);
 
-	fresh = kseal_config_load(agent.path, error, sizeof(error));
+	fresh = kseal_config_load(agent.path, text, sizeof(text));
 	if (!fresh) {
-		kseal_log(KSEAL_LOG_ERROR, "%s", error);
+		kseal_log(KSEAL_LOG_ERROR, "%s", text);
 		kseal_log(KSEAL_LOG_ERROR, "not reloaded: the old configuration stays in force");
 		notify_status();
+		answer(info, '-', text);
 		return 0;
 	}
 	pthread_mutex_lock(&agent.shared.lock);
@@ -159,9 +187,11 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 		kseal_log(KSEAL_LOG_WARNING, "workers takes effect at the next start only");
 	kseal_log_set_level(fresh->log_level);
 	count = kseal_config_count(fresh, KSEAL_ROLE_SERVER);
-	kseal_log(KSEAL_LOG_INFO, "reloaded: %zu profile%s", count, count == 1 ? "" : "s");
+	snprintf(text, sizeof(text), "reloaded: %zu profile%s", count, count == 1 ? "" : "s");
+	kseal_log(KSEAL_LOG_INFO, "%s", text);
 	kseal_config_put(old);
 	notify_status();
+	answer(info, '+', text);
 	return 0;
 }
 

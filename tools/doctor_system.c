@@ -17,11 +17,11 @@
 
 #include "doctor.h"
 
-#define WARNING	"warning: "
+#define WARNING	"kseald: warning: "
 
 /*
  * The agent itself knows what is wrong with a configuration, with certificates that
- * are about to expire too: it says so in lines that begin with "warning: ".
+ * are about to expire too.
  */
 static void check_config(struct kseal_patient *patient)
 {

@@ -20,6 +20,9 @@
 #define KSEAL_VERSION "0.1.0"
 #endif
 
+/* Where the agent answers a reload: an abstract unix socket, see agent/main.c. */
+#define KSEAL_RELOAD_SOCKET	"kseal-reload-%08x"
+
 #define KSEAL_ADDRESS_LEN	(INET6_ADDRSTRLEN + sizeof("[]%4294967295:65535"))
 #define KSEAL_MESSAGE_LEN	512
 
@@ -34,6 +37,7 @@ int kseal_cmd_rekey(int argc, char **argv);
 int kseal_cmd_top(int argc, char **argv);
 int kseal_cmd_metrics(int argc, char **argv);
 int kseal_cmd_doctor(int argc, char **argv);
+int kseal_cmd_reload(int argc, char **argv);
 
 void kseal_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void kseal_parse_no_arguments(const struct argp *argp, int argc, char **argv);

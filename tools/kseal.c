@@ -3,7 +3,8 @@
  * kseal: seal the TCP sockets of programs that know nothing of TLS.
  *
  * The table of subcommands; a file each does the work: run.c, attach.c,
- * status.c, info.c, rekey.c, top.c, metrics.c, doctor.c.
+ * status.c, info.c, rekey.c, top.c, metrics.c, doctor.c,
+ * reload.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static const struct {
 	{ "top", kseal_cmd_top, "watch the sealed connections that move most" },
 	{ "metrics", kseal_cmd_metrics, "print counters and state for a collector" },
 	{ "doctor", kseal_cmd_doctor, "find out why it does not work, and what to do" },
+	{ "reload", kseal_cmd_reload, "have the agent read its configuration anew" },
 	{ "help", cmd_help, "explain a command" },
 };
 

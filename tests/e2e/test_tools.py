@@ -575,3 +575,46 @@ def info_by_number_is_what_status_says():
     assert re.search(r"^tls_version +TLS 1.3$", text, re.M), text
     conn.close()
     peer.close()
+
+
+@test
+def reload_says_what_came_of_it():
+    with open(harness.agent.config) as f:
+        good = f.read()
+    try:
+        done = kseal("reload")
+        eq(done.returncode, 0, done.stdout)
+        assert re.search(r"^reloaded: \d+ profiles$", done.stdout, re.M), done.stdout
+        with open(harness.agent.config, "a") as f:
+            f.write('profile "fresh" {\n\tcertificate = "%s"\n\tkey = "%s"\n}\n'
+                    % (harness.path("server.crt"), harness.path("server.key")))
+        eq(kseal("reload").returncode, 0)
+        sock = listener("fresh")
+        with open(harness.agent.config, "a") as f:
+            f.write("nonesuch = 1\n")
+        done = kseal("reload")
+        eq(done.returncode, 1)
+        assert "old configuration stays" in done.stdout and "nonesuch" in done.stdout, done.stdout
+        # A plain SIGHUP, as systemd sends it, is nobody's to answer.
+        os.kill(harness.agent.pid(), signal.SIGHUP)
+        peer = client(port_of(sock))
+        accept(sock)
+        peer.close()
+    finally:
+        with open(harness.agent.config, "w") as f:
+            f.write(good)
+        eq(kseal("reload").returncode, 0)
+
+    def unprivileged():
+        os.setgroups([])
+        os.setresgid(*[65534] * 3)
+        os.setresuid(*[65534] * 3)
+        return kseal("reload").returncode
+    eq(Child(unprivileged).wait(), 1)
+    harness.agent.stop()
+    try:
+        done = kseal("reload")
+        eq(done.returncode, 1)
+        assert "no agent is running" in done.stdout, done.stdout
+    finally:
+        harness.agent.start()
