@@ -9,6 +9,7 @@
 
 import ctypes
 import os
+import signal
 import socket
 import time
 
@@ -124,6 +125,49 @@ def a_namespace_that_goes_takes_its_connections_along():
     peer = client(port_of(sock := listener()))
     accept(sock).close()
     peer.close()
+
+
+@test(timeout=90)
+def a_container_is_served_by_an_agent_beside_it():
+    """As operations.md has it: the container has its own network, processes and mounts, and
+    an unprivileged program; the agent shares the network only, and keeps the key."""
+    container, outside = two_namespaces()
+    server = agent = None
+    keys = harness.path("server.key")
+    try:
+        with container:
+            hide = (f"mount -t tmpfs none {harness.tmp}/secret && ! test -e {harness.tmp}/secret/key"
+                    f" && exec setpriv --reuid {harness.UNPRIVILEGED} --regid "
+                    f"{harness.UNPRIVILEGED} --clear-groups {harness.KSEAL} run -v "
+                    f"--port 8443=user -- {harness.PYTHON} -m http.server --bind 10.77.0.1 8443")
+            os.makedirs(harness.path("secret"), exist_ok=True)
+            run("cp", keys, harness.path("secret/key"))
+            config = harness.path("container.conf")
+            harness.write_config(config, {"user": {"users": [str(harness.UNPRIVILEGED)],
+                                                   "key": harness.path("secret/key")}})
+            server = harness.Program("unshare", "--pid", "--mount", "--fork", "--mount-proc",
+                                     "--kill-child", "sh", "-c", hide, cwd="/")
+            eventually(lambda: len(status()["listeners"]) == 1, "the container listens")
+        # From outside, by way of the namespace of a process of the container.
+        net = f"--net=/proc/{server.pid}/ns/net"
+        agent = harness.Program("nsenter", net, harness.KSEALD, "-c", config)
+
+        def seen(*command):
+            return run("nsenter", net, harness.KSEAL, *command, check=False).stdout
+        eventually(lambda: "agent: pid" in seen("status"), "the agent registers")
+        assert "user" in seen("status"), seen("status")
+        assert "reloaded" in seen("reload"), seen("reload")
+        assert "ok       agent: pid" in seen("doctor"), seen("doctor")
+        with outside:
+            peer = client(8443, host="10.77.0.1")
+            peer.send(b"GET / HTTP/1.0\r\n\r\n")
+            assert b"200 OK" in peer.read_all()
+            peer.close()
+    finally:
+        if agent:
+            agent.stop()
+        if server:
+            server.stop(signal.SIGKILL)     # what is process 1 there ignores others
 
 
 @test
