@@ -36,7 +36,7 @@ BUILD	?= build/user
 USER_CFLAGS	= -std=gnu11 -Wall -Wextra $(if $(WERROR),-Werror) -Iinclude/uapi -pthread \
 		  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -MMD -MP
 USER_LDFLAGS	= -pthread -pie -Wl,-z,relro,-z,now
-AGENT_LIBS	= gnutls libnl-3.0 libnl-genl-3.0 libsystemd libconfuse
+AGENT_LIBS	= gnutls libnl-3.0 libnl-genl-3.0 libsystemd libconfuse libseccomp
 TOOLS_LIBS	= libnl-3.0 libnl-genl-3.0 libseccomp jansson
 AGENT_OBJS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/*.c))
 TOOLS_OBJS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))

@@ -17,6 +17,50 @@
 
 #define FILE_MAX	(4 * 1024 * 1024)
 
+/* What has been named so far. */
+static char **noted;
+static unsigned int noted_count;
+
+/**
+ * kseal_file_note() - remember that the configuration names a path
+ * @path: of a file or a directory, or the URL of a key (pkcs11:, tpmkey:)
+ *
+ * Once the agent has confined itself, it may read these, their neighbours, and what
+ * confine.c allows besides. kseal_file_read() notes by itself.
+ *
+ * Return: 0, or -1 when memory is short.
+ */
+int kseal_file_note(const char *path)
+{
+	char **more, *copy;
+
+	for (unsigned int i = 0; i < noted_count; i++) {
+		if (strcmp(noted[i], path) == 0)
+			return 0;
+	}
+	copy = strdup(path);
+	more = copy ? realloc(noted, (noted_count + 1) * sizeof(*noted)) : NULL;
+	if (!more) {
+		free(copy);
+		return -1;
+	}
+	noted = more;
+	noted[noted_count++] = copy;
+	return 0;
+}
+
+/**
+ * kseal_file_noted() - the paths that have been named
+ * @count: result: how many
+ *
+ * Return: the paths, valid until the next one is noted.
+ */
+char **kseal_file_noted(unsigned int *count)
+{
+	*count = noted_count;
+	return noted;
+}
+
 /**
  * kseal_file_wipe() - wipe and free what a file has held
  * @d: may be empty
@@ -36,7 +80,7 @@ static void say_unreadable(const char *path, int error, char *why, size_t size)
 
 	if (error == EACCES)
 		snprintf(why, size,
-			 "%s: %s: let user %s read it (chgrp, chmod 640, and the directories above it)",
+			 "%s: %s: let user %s read it (chgrp, chmod 640, and the directories above it); in a directory that no configuration has named before, restart kseald",
 			 path, strerror(error), pw ? pw->pw_name : "of kseald");
 	else
 		snprintf(why, size, "%s: %s: correct the path or create the file", path,
@@ -62,6 +106,10 @@ int kseal_file_read(const char *path, gnutls_datum_t *d, mode_t *mode, char *why
 
 	d->data = NULL;
 	d->size = 0;
+	if (kseal_file_note(path) < 0) {
+		snprintf(why, size, "%s: %s", path, strerror(ENOMEM));
+		return -1;
+	}
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		say_unreadable(path, errno, why, size);

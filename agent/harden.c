@@ -5,10 +5,14 @@
  * Called by main() once, before any thread is started: capabilities are per
  * thread.
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <pwd.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -18,6 +22,36 @@
 
 #include "harden.h"
 #include "log.h"
+
+/**
+ * kseal_become() - go on as another user, with the capabilities that we have
+ * @name: of the user; its groups are taken on as well
+ * @why: on failure: what is wrong and what to do
+ * @size: of @why
+ *
+ * To be followed by kseal_drop_capabilities().
+ *
+ * Return: 0, or -1 with @why.
+ */
+int kseal_become(const char *name, char *why, size_t size)
+{
+	const struct passwd *pw = getpwnam(name);
+
+	if (!pw) {
+		snprintf(why, size, "there is no user \"%s\": create it (systemd-sysusers)", name);
+		return -1;
+	}
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || initgroups(name, pw->pw_gid) < 0 ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0) {
+		snprintf(why, size, "cannot become %s: %s: start as root", name, strerror(errno));
+		return -1;
+	}
+	prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+	/* a change of user makes a process dumpable as the kernel's setting says */
+	kseal_forbid_dumps();
+	return 0;
+}
 
 /**
  * kseal_drop_capabilities() - keep CAP_NET_ADMIN and nothing else

@@ -6,6 +6,9 @@
 #ifndef KSEALD_HARDEN_H
 #define KSEALD_HARDEN_H
 
+#include <stddef.h>
+
+int kseal_become(const char *name, char *why, size_t size);
 int kseal_drop_capabilities(void);
 void kseal_forbid_dumps(void);
 void kseal_lock_memory(void);

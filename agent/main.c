@@ -25,6 +25,8 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "confine.h"
+#include "file.h"
 #include "harden.h"
 #include "log.h"
 #include "netlink.h"
@@ -43,6 +45,9 @@ const char *argp_program_version = "kseald " KSEAL_VERSION;
  * struct daemon - the whole process
  * @path: of the configuration
  * @check: only check it
+ * @user: to become, NULL for who we are
+ * @all_files: no Landlock
+ * @all_calls: no seccomp
  * @shared: with the workers
  * @workers: threads
  * @heartbeats: of each worker, when last looked at
@@ -53,6 +58,9 @@ const char *argp_program_version = "kseald " KSEAL_VERSION;
 static struct daemon {
 	const char *path;
 	bool check;
+	const char *user;
+	bool all_files;
+	bool all_calls;
 	struct kseal_shared shared;
 	struct kseal_worker *workers[KSEAL_WORKERS_MAX];
 	unsigned int heartbeats[KSEAL_WORKERS_MAX];
@@ -67,6 +75,8 @@ static struct daemon {
 /* Options without a letter. */
 enum {
 	OPTION_LOG_FORMAT = 256,
+	OPTION_ALL_FILES,
+	OPTION_ALL_CALLS,
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -82,6 +92,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (kseal_log_set_format(arg) < 0)
 			argp_error(state, "no log format \"%s\": write text or json", arg);
 		return 0;
+	case 'u':
+		agent.user = arg;
+		return 0;
+	case OPTION_ALL_FILES:
+		agent.all_files = true;
+		return 0;
+	case OPTION_ALL_CALLS:
+		agent.all_calls = true;
+		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument \"%s\"", arg);
 		return 0;
@@ -95,6 +114,11 @@ static const struct argp_option options[] = {
 	{ "log-format", OPTION_LOG_FORMAT, "FORMAT", 0,
 	  "Lines of the log: text, the default, or json", 0 },
 	{ "check", 't', NULL, 0, "Check the configuration and the files it names, and exit", 0 },
+	{ "user", 'u', "NAME", 0, "Become this user, keeping CAP_NET_ADMIN", 0 },
+	{ "unsafe-no-landlock", OPTION_ALL_FILES, NULL, 0,
+	  "Do not confine the agent to the files that it needs", 1 },
+	{ "unsafe-no-seccomp", OPTION_ALL_CALLS, NULL, 0,
+	  "Do not confine the agent to the system calls that it needs", 1 },
 	{ 0 }
 };
 
@@ -102,8 +126,8 @@ static const struct argp argp = {
 	.options = options,
 	.parser = parse_option,
 	.doc = "TLS handshakes for sockets sealed by kseal.ko.\v"
-	       "Exit status: 0 after SIGTERM, 64 wrong usage, 69 kseal.ko is not loaded, 70 "
-	       "internal error, 71 system error, 77 not permitted, 78 wrong configuration.",
+	       "Exit status: 0 after SIGTERM, 64 wrong usage, 67 no such user, 69 kseal.ko is "
+	       "not loaded, 70 internal error, 71 system error, 77 not permitted, 78 wrong configuration.",
 };
 
 static int check_configuration(void)
@@ -292,6 +316,54 @@ static int set_up_loop(sd_event **event)
 					  agent.watchdog_usec / 2, 0, on_watchdog, NULL);
 }
 
+/* Keys that are not files: what their modules need is not known. */
+static bool uses_devices(char **named, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		if (strncmp(named[i], "pkcs11:", 7) == 0 || strncmp(named[i], "tpmkey:", 7) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the agent gives up once it knows its configuration. */
+static int confine(void)
+{
+	unsigned int count;
+	char **named = kseal_file_noted(&count);
+	bool devices = uses_devices(named, count);
+	int ret = 0;
+
+	if (agent.all_files)
+		kseal_log(KSEAL_LOG_WARNING, "--unsafe-no-landlock: the agent may reach all files that its user may");
+	else if (devices)
+		kseal_log(KSEAL_LOG_INFO, "a key is not a file: the agent may reach all files that its user may");
+	else
+		ret = kseal_confine_files(agent.path, named, count);
+	if (ret == -ENOSYS || ret == -EOPNOTSUPP) {
+		kseal_log(KSEAL_LOG_WARNING, "this kernel has no Landlock: the agent may reach all files that its user may");
+		ret = 0;
+	}
+	if (ret < 0) {
+		kseal_log(KSEAL_LOG_ERROR,
+			  "Landlock: %s: mend that, or start with --unsafe-no-landlock",
+			  strerror(-ret));
+		return EX_OSERR;
+	}
+	if (agent.all_calls) {
+		kseal_log(KSEAL_LOG_WARNING, "--unsafe-no-seccomp: the agent may make all system calls");
+		return EX_OK;
+	}
+	ret = kseal_confine_calls(devices);
+	if (ret < 0) {
+		kseal_log(KSEAL_LOG_ERROR,
+			  "seccomp: %s: mend that, or start with --unsafe-no-seccomp",
+			  strerror(-ret));
+		return EX_OSERR;
+	}
+	return EX_OK;
+}
+
 static int serve(void)
 {
 	char error[KSEAL_ERROR_MAX];
@@ -312,7 +384,9 @@ static int serve(void)
 		status = EX_OSERR;
 		goto out;
 	}
-	status = start_workers();
+	status = confine();
+	if (status == EX_OK)
+		status = start_workers();
 	if (status == EX_OK) {
 		count = kseal_config_count(agent.shared.config, KSEAL_ROLE_SERVER);
 		kseal_log(KSEAL_LOG_INFO, "ready: %zu profile%s, %u worker%s",
@@ -338,6 +412,7 @@ out:
 int main(int argc, char **argv)
 {
 	unsigned int files;
+	char why[256];
 	sigset_t signals;
 	int ret;
 
@@ -354,6 +429,10 @@ int main(int argc, char **argv)
 		files = kseal_raise_nofile();
 		agent.shared.handshakes_max = files > 2 * SPARE_FILES ?
 					      files - SPARE_FILES : files / 2;
+	}
+	if (agent.user && kseal_become(agent.user, why, sizeof(why)) < 0) {
+		kseal_log(KSEAL_LOG_ERROR, "--user: %s", why);
+		return EX_NOUSER;
 	}
 	ret = kseal_drop_capabilities();
 	if (ret < 0) {

@@ -16,6 +16,7 @@ extern time_t time_shift;		/* seconds that GnuTLS is ahead */
 void complain(const char *file, int line, const char *condition, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 void run_test(const char *name, void (*test)(void));
+void skip_test(const char *name, const char *reason);
 
 /* The macro's blank is the format where the caller gives none. */
 #define CHECK(cond, ...) do {						\
@@ -26,6 +27,7 @@ void run_test(const char *name, void (*test)(void));
 void test_records(void);
 void test_peers(void);
 void test_ends(void);
+void test_confine(void);
 void test_resumption_tickets(void);
 void test_parts(void);
 void test_clients(void);

@@ -40,6 +40,12 @@ void run_test(const char *name, void (*test)(void))
 	failures += test_failed;
 }
 
+/* Prints a line for one that can not be run here. */
+void skip_test(const char *name, const char *reason)
+{
+	printf("ok %d - %s # SKIP %s\n", ++tests, name, reason);
+}
+
 int main(int argc, char **argv)
 {
 	char path[512], error[KSEAL_ERROR_MAX];
@@ -59,6 +65,7 @@ int main(int argc, char **argv)
 	test_resumption_tickets();
 	test_ends();
 	test_parts();
+	test_confine();
 	test_clients();
 	test_client_tickets();
 	test_preambles();
