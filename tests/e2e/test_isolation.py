@@ -82,8 +82,9 @@ def an_agent_of_one_namespace_does_not_serve_another():
             before = counters()
         with parameters(agent_timeout=300):
             with red:
+                hello = Tls(None).hello()    # before the clock runs
                 raw = connect(port_of(in_blue), "10.77.0.2")
-                raw.sendall(Tls(None).hello())
+                raw.sendall(hello)
                 eq(is_cut_off(raw), b"", "what came from blue")
                 accepts_nothing(in_blue, 0.1)
             with blue:
