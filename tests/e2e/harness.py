@@ -51,12 +51,16 @@ class Skip(Exception):
 
 
 tests = []
+long_tests = set()      # names
 
 
-def test(function=None, *, timeout=60, name=None, args=()):
-    """Registers a test. TIMEOUT is in seconds on a fast machine."""
+def test(function=None, *, timeout=60, name=None, args=(), long=False):
+    """Registers a test. TIMEOUT is in seconds on a fast machine. A LONG one is not
+    run unless asked for."""
     def register(f):
         tests.append((name or f.__name__, f, timeout, args))
+        if long:
+            long_tests.add(name or f.__name__)
         return f
     return register(function) if function else register
 
