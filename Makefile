@@ -93,6 +93,8 @@ help:
 	@echo '                   by case, on 6.1, 6.12 and 7 (KERNEL=stock-7: on one)'
 	@echo '  make e2e-debug   the same under KASAN, lockdep and kmemleak on user-mode'
 	@echo '                   Linux; DEBUG=x86: in QEMU, with several processors'
+	@echo '  make interop     other TLS implementations and unmodified servers, everything;'
+	@echo '                   writes Documentation/interop.md'
 	@echo '  make bench       what a record layer costs: kseal, the kernel'"'"'s tls, OpenSSL and'
 	@echo '                   GnuTLS side by side (BENCH=--help: options)'
 	@echo '  make bench-handshakes  what a handshake costs kseal, nginx, hitch, HAProxy and others'
@@ -200,7 +202,7 @@ KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$
 # ---- tests ------------------------------------------------------------------
 
 .PHONY: deps demo check static unit runner kunit faults fuzz fuzz-short nicsim records e2e \
-	selftests e2e-debug bench
+	selftests e2e-debug interop bench
 deps:
 	tests/deps
 
@@ -225,6 +227,13 @@ selftests:
 
 e2e-debug:
 	tests/check e2e-debug-$(or $(DEBUG),um)
+
+# What passed becomes the document.
+interop:
+	INTEROP=--long tests/check interop-debug-um
+	tests/check interop-6.12
+	tests/interop/table build/check/interop-6.12.log build/check/interop-debug-um.log >build/interop.md
+	mv build/interop.md Documentation/interop.md
 
 bench:
 	tests/bench/run $(BENCH)
