@@ -372,6 +372,9 @@ PROFILES = {
 }
 
 
+CLIENTS = {}        # client sections, for those tests that need any
+
+
 def write_config(where, profiles=None):
     def value(v):
         if isinstance(v, list):
@@ -386,6 +389,10 @@ def write_config(where, profiles=None):
                 all_options["client-ca"] = path(all_options["client-ca"])
             f.write(f'profile "{name}" {{\n')
             f.writelines(f"\t{k} = {value(v)}\n" for k, v in all_options.items())
+            f.write("}\n")
+        for name, options in CLIENTS.items():
+            f.write(f'client "{name}" {{\n')
+            f.writelines(f"\t{k} = {value(path(v))}\n" for k, v in options.items())
             f.write("}\n")
 
 

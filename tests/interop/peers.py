@@ -5,8 +5,10 @@ adds a peer adds a row."""
 
 import contextlib
 import http.client
+import http.server
 import os
 import shutil
+import ssl
 import subprocess
 
 import harness
@@ -306,6 +308,161 @@ def nginx_client(port, version, suite, body, certificate):
         return put_plain(here, body)
 
 
+# --- peers as servers: (version, name of the suite, certificate wanted) -> port ----------
+
+@contextlib.contextmanager
+def behind(proxy):
+    """PROXY(port for TLS, port behind) runs in front of the plaintext server."""
+    here, back = free_port(), free_port()
+    with Program(SERVER, str(back)) as server:
+        server.listening(back)
+        with proxy(here, back):
+            yield here
+
+
+def haproxy_server(version, suite, certified):
+    suites = f"ciphers {suite}" if version == "1.2" else f"ciphersuites {suite}"
+    verify = f"ca-file {path('ca.crt')} verify required" if certified else ""
+
+    def proxy(here, back):
+        conf = configuration("haproxy.conf", f"""
+defaults
+    mode tcp
+    timeout connect 60s
+    timeout client 120s
+    timeout server 120s
+listen in
+    bind 127.0.0.1:{here} ssl crt {in_one_file("server")} ssl-min-ver TLSv{version} \
+ssl-max-ver TLSv{version} {suites} {verify}
+    server s 127.0.0.1:{back}
+""")
+        return started(program("haproxy"), "-db", "-f", conf, here)
+    return behind(proxy)
+
+
+def stunnel_server(version, suite, certified):
+    def proxy(here, back):
+        cert, key = pair_of("server")
+        conf = configuration("stunnel.conf", f"""
+foreground = yes
+pid =
+syslog = no
+[out]
+accept = 127.0.0.1:{here}
+connect = 127.0.0.1:{back}
+cert = {cert}
+key = {key}
+sslVersion = TLSv{version}
+{"ciphers" if version == "1.2" else "ciphersuites"} = {suite}
+{f"CAfile = {path('ca.crt')}" if certified else ""}
+{"verifyChain = yes" if certified else ""}
+""")
+        return started(program("stunnel4"), conf, here)
+    return behind(proxy)
+
+
+def nginx_server(version, suite, certified):
+    suites = f"ssl_ciphers {suite};" if version == "1.2" else \
+        f"ssl_conf_command Ciphersuites {suite};"
+    verify = f"ssl_verify_client on; ssl_client_certificate {path('ca.crt')};" if certified else ""
+
+    def proxy(here, back):
+        cert, key = pair_of("server")
+        return nginx(nginx_configuration(f"""
+        listen 127.0.0.1:{here} ssl;
+        ssl_certificate {cert};
+        ssl_certificate_key {key};
+        ssl_protocols TLSv{version};
+        {suites}
+        {verify}
+        location / {{ proxy_pass http://127.0.0.1:{back}; }}"""), here)
+    return behind(proxy)
+
+
+@contextlib.contextmanager
+def go_server(version, suite, certified):
+    here = free_port()
+    more = (path("ca.crt"),) if certified else ()
+    with Program(GO, "server", f"127.0.0.1:{here}", *pair_of("server"), version, suite,
+                 *more) as server:
+        server.listening(here)
+        yield here
+
+
+class PutHandler(http.server.BaseHTTPRequestHandler):
+    """Answers PUT with the body that came."""
+    timeout = 120
+
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@contextlib.contextmanager
+def python_server(version, suite, certified):
+    ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ctx.load_cert_chain(*pair_of("server"))
+    ctx.minimum_version = ctx.maximum_version = context(version).minimum_version
+    if suite:
+        ctx.set_ciphers(suite)
+    if certified:
+        ctx.load_verify_locations(path("ca.crt"))
+        ctx.verify_mode = ssl.CERT_REQUIRED
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), PutHandler)
+    server.socket = ctx.wrap_socket(server.socket, server_side=True)
+    thread = harness.Thread(server.serve_forever)
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class PipeServer:
+    """A TLS server whose connection is its standard input and output: it takes one
+    request and hands over the answer, connection after connection."""
+
+    def __init__(self, *command):
+        self.program = Program(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.thread = harness.Thread(self.serve)
+
+    def serve(self):
+        process = self.program.process
+        while True:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                piece = process.stdout.read1(65536)
+                if not piece:
+                    return
+                head += piece
+            head, _, body = head.partition(b"\r\n\r\n")
+            [size] = [int(line.split(b":")[1]) for line in head.split(b"\r\n")
+                      if line.lower().startswith(b"content-length:")]
+            while len(body) < size:
+                body += process.stdout.read1(65536)
+            process.stdin.write(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % size + body)
+            process.stdin.flush()
+
+
+@contextlib.contextmanager
+def openssl_server(version, suite, certified):
+    here = free_port()
+    option = "-cipher" if version == "1.2" else "-ciphersuites"
+    cert, key = pair_of("server")
+    more = ("-Verify", "1", "-verify_return_error", "-CAfile", path("ca.crt")) if certified else ()
+    server = PipeServer(program("openssl"), "s_server", "-quiet", "-accept", f"127.0.0.1:{here}",
+                        "-cert", cert, "-key", key, "-tls" + version.replace(".", "_"),
+                        option, suite, *more)
+    with server.program as running:
+        running.listening(here)
+        yield here
+
+
 # --- the table ------------------------------------------------------------------------
 
 def package_version(package):
@@ -314,22 +471,22 @@ def package_version(package):
 
 
 class Peer:
-    """NAME; PACKAGE, Debian's; SUITES, {(version, cipher): its name}; CLIENT, as above.
-    OWN: it has a record layer of its own, and isn't one more user of OpenSSL's."""
+    """NAME; PACKAGE, Debian's; SUITES, {(version, cipher): its name}; CLIENT, SERVER, as
+    above. OWN: it has a record layer of its own, and isn't one more user of OpenSSL's."""
 
-    def __init__(self, name, package, suites, client, own=False):
+    def __init__(self, name, package, suites, client, server=None, own=False):
         self.name, self.package, self.suites = name, package, suites
-        self.client, self.own = client, own
+        self.client, self.server, self.own = client, server, own
 
 
 PEERS = (
-    Peer("openssl", "openssl", OPENSSL, openssl_client, own=True),
+    Peer("openssl", "openssl", OPENSSL, openssl_client, openssl_server, own=True),
     Peer("gnutls", "gnutls-bin", GNUTLS, gnutls_client, own=True),
     Peer("nss", "libnss3-tools", NSS, nss_client, own=True),
-    Peer("go", "golang-go", GO_TLS, go_client, own=True),
+    Peer("go", "golang-go", GO_TLS, go_client, go_server, own=True),
     Peer("curl", "curl", OPENSSL, curl_client),
-    Peer("python", "python3", PYTHON_SSL, python_client),
-    Peer("nginx", "nginx", OPENSSL, nginx_client),
-    Peer("haproxy", "haproxy", OPENSSL, haproxy_client),
-    Peer("stunnel", "stunnel4", OPENSSL, stunnel_client),
+    Peer("python", "python3", PYTHON_SSL, python_client, python_server),
+    Peer("nginx", "nginx", OPENSSL, nginx_client, nginx_server),
+    Peer("haproxy", "haproxy", OPENSSL, haproxy_client, haproxy_server),
+    Peer("stunnel", "stunnel4", OPENSSL, stunnel_client, stunnel_server),
 )

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Other TLS implementations against kseal: each peer, as client, each version, each
-cipher that both have, bodies of several sizes there and back. The table is peers.py;
-Documentation/interop.md is made from what this prints (tests/interop/table)."""
+"""Other TLS implementations against kseal: each peer, as client and as server, each
+version, each cipher that both have, bodies of several sizes there and back. The table
+is peers.py; Documentation/interop.md is made from what this prints (tests/interop/table)."""
 
 import random
 import re
+import subprocess
 
 import harness
-from harness import eq, free_port, kseal_run, test
-from peers import PEERS, SERVER, VERSIONS
+from harness import NAME, eq, free_port, kseal_run, test
+from peers import PEERS, SERVER, VERSIONS, program
+
+harness.CLIENTS["peer"] = {"ca": "ca.crt", "certificate": "client.crt", "key": "client.key"}
 
 SMALL = (0, 1, 100000)
 LARGE = (16 << 20,)
@@ -38,10 +41,32 @@ def as_client(peer, version, cipher, sizes, certificate=None):
             back = peer.client(port, version, peer.suites[version, cipher], body, certificate)
             eq(len(back), size, "length")
             assert back == body, "other bytes came back"
+    the_right_ones(since, version, cipher)
+
+
+def the_right_ones(since, version, cipher):
+    """What was agreed on in all handshakes since then."""
     used = set(harness.eventually(lambda: handshakes(since), "the agent has logged them"))
     eq({v for v, _ in used}, {version}, "version")
     if cipher:
         eq({c for _, c in used}, {cipher}, "cipher")
+
+
+def as_server(peer, version, cipher, sizes, certificate=None):
+    """PEER returns the bodies of a plaintext client whose connections are sealed."""
+    since = position(harness.agent.log)
+    with peer.server(version, peer.suites[version, cipher], bool(certificate)) as port:
+        for size in sizes:
+            body = random.Random(size).randbytes(size)
+            done = subprocess.run(
+                [harness.KSEAL, "run", "--port", "none", "--connect", f"{NAME}:{port}=peer", "--",
+                 program("curl"), "-sS", "--fail", "--noproxy", "*", "-H", "Expect:",
+                 "--resolve", f"{NAME}:{port}:127.0.0.1", "--data-binary", "@-", "-X", "PUT",
+                 f"http://{NAME}:{port}/body"], input=body, capture_output=True, check=False)
+            assert not done.returncode, f"curl: {done.returncode}: {done.stderr.decode()}"
+            eq(len(done.stdout), size, "length")
+            assert done.stdout == body, "other bytes came back"
+    the_right_ones(since, version, cipher)
 
 
 def name_of(peer, role, version, cipher, what):
@@ -66,3 +91,6 @@ def tests_of(peer, role, function):
 
 for _peer in PEERS:
     tests_of(_peer, "client", as_client)
+for _peer in PEERS:
+    if _peer.server:
+        tests_of(_peer, "server", as_server)
