@@ -335,7 +335,7 @@ int kseal_connect_sock(struct socket *sock, struct sockaddr_unsized *addr,
 	struct kseal_sock *ks = kseal_get(sk);
 	long timeo = sock_sndtimeo(sk, flags & O_NONBLOCK);
 	struct kseal_handshake *hs;
-	bool undo, tcp = false;
+	bool undo, waited = false;
 	unsigned long since = jiffies;
 	int err = 0, waits = -EALREADY;
 
@@ -363,7 +363,7 @@ int kseal_connect_sock(struct socket *sock, struct sockaddr_unsized *addr,
 		release_sock(sk);
 		err = connect_tcp(sock, ks, hs, addr, len, flags);
 		lock_sock(sk);
-		tcp = true;
+		waited = true;
 	}
 	switch (ks->state) {
 	case KSEAL_HELD:
@@ -373,11 +373,12 @@ int kseal_connect_sock(struct socket *sock, struct sockaddr_unsized *addr,
 	default:
 		goto out;
 	}
+	waited |= is_pending(sk, ks);
 	err = connect_wait(sk, ks, time_left(timeo, since));
 	if (err == -EAGAIN)
 		err = waits;
 	else if (!err && ks->state == KSEAL_SEALED)
-		err = xchg(&ks->untold, false) || tcp ? 0 : -EISCONN;
+		err = xchg(&ks->untold, false) || waited ? 0 : -EISCONN;
 	else if (!err)
 		err = -ks->error;
 	if (err && ks->state == KSEAL_DEAD)
