@@ -717,18 +717,19 @@ static bool key_update(const struct suite *s)
 	return hit;
 }
 
-/* ---- the sealed listener ------------------------------------------------- */
+/* ---- the sealed listener and connector ----------------------------------- */
 
 enum step {
 	STEP_ULP, STEP_PROFILE, STEP_LISTEN, STEP_REGISTER, STEP_ACCEPT, STEP_PROXY_IO,
-	STEP_TX_KEY, STEP_RX_KEY, STEP_SECRETS, STEP_DONE, STEP_TAKE, STEP_DUMP, STEP_CLOSE, STEPS
+	STEP_TX_KEY, STEP_RX_KEY, STEP_SECRETS, STEP_DONE, STEP_TAKE, STEP_DUMP, STEP_CLOSE,
+	STEP_SERVER_NAME, STEP_CONNECT, STEP_INFO, STEPS
 };
 
 static const char * const step_names[STEPS] = {
-	"arming a listener", "naming its profile", "listen()", "a worker registers",
+	"arming a socket", "naming its profile", "listen()", "a worker registers",
 	"a worker takes a connection", "the handshake's bytes", "TLS_TX by the worker",
 	"TLS_RX by the worker", "secrets by the worker", "the worker is done", "accept()",
-	"the dumps", "close() of a sealed socket",
+	"the dumps", "close() of a sealed socket", "KSEAL_SERVER_NAME", "connect()", "KSEAL_INFO",
 };
 
 static enum step failing;
@@ -830,20 +831,14 @@ static void peer_gets_nothing(void)
 	}
 }
 
-/* One connection through a sealed listener. Returns whether it came to life. */
-static bool serve(struct agent *a, int l, const struct sockaddr_in *addr)
+/* The agent's part. Returns false if the connection did not get there. */
+static bool handshake(struct agent *a)
 {
-	struct pollfd p = { l, POLLIN, 0 };
-	int proxy, i, ret;
+	int proxy = -EAGAIN, i, ret;
 	uint64_t id = 0;
-	uint8_t buf[7];
 
-	c.have = 0;
-	c.kseal = -1;
 	proxy_got = 0;
 	proxy_sent = false;
-	c.peer = dial(addr);
-	need(c.peer >= 0, "connect");
 	need(send(c.peer, "\x16\3\1\0\2hi", 7, MSG_NOSIGNAL) == 7, "the peer sends");
 	for (i = 0; i < (was_hit ? 50 : PATIENCE / 10); i++) {
 		proxy = TRY(STEP_ACCEPT, agent_accept(a, &id));
@@ -852,7 +847,7 @@ static bool serve(struct agent *a, int l, const struct sockaddr_in *addr)
 		usleep(10000);
 	}
 	if (proxy == -EAGAIN && was_hit)
-		goto lost;
+		return false;
 	if (proxy < 0)
 		fail("a worker gets no connection: %s", strerror(-proxy));
 	ret = TRY(STEP_PROXY_IO, proxy_io(proxy));
@@ -869,6 +864,21 @@ static bool serve(struct agent *a, int l, const struct sockaddr_in *addr)
 	/* It may be over, or done and only the answer lost. */
 	if (ret && !(ret == -ENOENT && was_hit))
 		fail("done: %s", strerror(-ret));
+	return true;
+}
+
+/* One connection through a sealed listener. Returns whether it came to life. */
+static bool serve(struct agent *a, int l, const struct sockaddr_in *addr)
+{
+	struct pollfd p = { l, POLLIN, 0 };
+	uint8_t buf[7];
+
+	c.have = 0;
+	c.kseal = -1;
+	c.peer = dial(addr);
+	need(c.peer >= 0, "connect");
+	if (!handshake(a))
+		goto lost;
 	if (poll(&p, 1, was_hit ? 500 : PATIENCE) != 1) {
 		if (!was_hit)
 			fail("accept() has nothing");
@@ -940,6 +950,78 @@ static bool listener_step(const struct suite *s, enum step step)
 	direction_init(&c.out, s, &dice);
 	if (!serve(&a, l, &addr))
 		fail("the next connection");
+	part();
+	close(l);
+	agent_close(&a);
+	return was_hit;
+}
+
+/* Without waiting for the handshake; 0 if that goes on. */
+static int begin_connect(int fd, const struct sockaddr_in *addr)
+{
+	int ret = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
+
+	return ret && errno == EINPROGRESS ? 0 : ret;
+}
+
+static int get_info(int fd)
+{
+	struct kseal_info info = {};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_TLS, KSEAL_INFO, &info, &len))
+		return -1;
+	if (info.role != KSEAL_ROLE_CLIENT || strcmp(info.server_name, "a.test"))
+		fail("KSEAL_INFO: role %u, name \"%s\"", info.role, info.server_name);
+	return 0;
+}
+
+static bool connector_step(const struct suite *s, enum step step)
+{
+	struct sockaddr_in addr;
+	struct pollfd p;
+	struct agent a;
+	uint8_t buf[7];
+	socklen_t len;
+	int l, err;
+
+	failing = step;
+	was_hit = false;
+	direction_init(&c.in, s, &dice);
+	direction_init(&c.out, s, &dice);
+	c.have = 0;
+	need(!agent_open(&a) && !agent_register(&a), "an agent");
+	l = listen_any(&addr, 0);
+	need(!listen(l, 8), "listen");
+	c.kseal = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	need(c.kseal >= 0, "socket");
+	need(!TRY(STEP_ULP, set_ulp(c.kseal)), "TCP_ULP");
+	need(!TRY(STEP_SERVER_NAME, setsockopt(c.kseal, SOL_TLS, KSEAL_SERVER_NAME, "a.test", 6)),
+	     "KSEAL_SERVER_NAME");
+	need(!TRY(STEP_CONNECT, begin_connect(c.kseal, &addr)), "connect");
+	p = (struct pollfd){ l, POLLIN, 0 };
+	need(poll(&p, 1, PATIENCE) == 1, "a connection");
+	c.peer = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	need(c.peer >= 0, "accept");
+	need(!TRY(STEP_INFO, get_info(c.kseal)), "KSEAL_INFO");
+	handshake(&a);
+	p = (struct pollfd){ c.kseal, POLLOUT, 0 };
+	if (poll(&p, 1, PATIENCE) != 1)
+		fail("connect() has no end");
+	len = sizeof(err);
+	need(!getsockopt(c.kseal, SOL_SOCKET, SO_ERROR, &err, &len), "SO_ERROR");
+	if (!err) {
+		fcntl(c.kseal, F_SETFL, 0);
+		need(recv(c.peer, buf, sizeof(buf), MSG_WAITALL) == 7, "the handshake");
+		round_trip();
+	} else {
+		if (!was_hit)
+			fail("connect(): %s", strerror(err));
+		if (send(c.kseal, "x", 1, MSG_NOSIGNAL) >= 0)
+			fail("a connector that has failed can send");
+		dead++;
+		peer_gets_nothing();
+	}
 	part();
 	close(l);
 	agent_close(&a);
@@ -1052,15 +1134,16 @@ static void each(const char *name, bool (*one)(const struct suite *), const stru
 	faults += nth - 1;
 }
 
-static void each_step(enum step step, const struct suite *s)
+static void each_step(const char *what, bool (*one)(const struct suite *, enum step),
+		      enum step step, const struct suite *s)
 {
 	char full[128];
 
-	snprintf(full, sizeof(full), "%s (%s)", step_names[step], s->name);
+	snprintf(full, sizeof(full), "%s: %s (%s)", what, step_names[step], s->name);
 	scenario = full;
 	dead = 0;
 	alarm(300);
-	for (nth = 1; nth < NTH_MAX && listener_step(s, step); nth++)
+	for (nth = 1; nth < NTH_MAX && one(s, step); nth++)
 		;
 	alarm(0);
 	if (nth == NTH_MAX)
@@ -1076,9 +1159,13 @@ static void each_step(enum step step, const struct suite *s)
 
 int main(int argc, char **argv)
 {
+	static const enum step connecting[] = {
+		STEP_ULP, STEP_SERVER_NAME, STEP_CONNECT, STEP_ACCEPT, STEP_PROXY_IO, STEP_TX_KEY,
+		STEP_DONE, STEP_INFO,
+	};
 	const struct suite *s;
 	enum step step;
-	size_t i;
+	size_t i, n;
 
 	(void)argv;
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -1127,8 +1214,10 @@ int main(int argc, char **argv)
 		EACH(squeezed_read);
 		if (s->version == TLS13)
 			EACH(key_update);
-		for (step = 0; step < STEPS; step++)
-			each_step(step, s);
+		for (step = 0; step <= STEP_CLOSE; step++)
+			each_step("listener", listener_step, step, s);
+		for (n = 0; n < sizeof(connecting) / sizeof(connecting[0]); n++)
+			each_step("connector", connector_step, connecting[n], s);
 		scenario = "soft interrupts";
 		make_children(s);
 	}
