@@ -7,6 +7,7 @@ import fcntl
 import os
 import random
 import select
+import signal
 import socket
 import struct
 import threading
@@ -329,6 +330,127 @@ def close_and_shutdown_send_close_notify(suite):
     sock.shutdown(socket.SHUT_RDWR)
     peer.ends_with(END)
     equal(sock.recv(1), b"")
+
+
+@case
+def a_process_that_ends_sends_close_notify(suite):
+    """However it ends; what it has written goes out first."""
+    for end in ("exit", "kill"):
+        sock, peer = sealed(suite)
+        left, right = os.pipe()
+        pid = os.fork()
+        if not pid:
+            sock.send(b"last words", socket.MSG_MORE)
+            os.write(right, b".")
+            if end == "exit":
+                os._exit(0)
+            while True:
+                signal.pause()
+        sock.close()
+        os.read(left, 1)
+        os.close(left)
+        os.close(right)
+        if end == "kill":
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        got = b""
+        while True:
+            type_, content = peer.record()
+            if type_ == ALERT:
+                break
+            got += content
+        equal((got, content), (b"last words", CLOSE_NOTIFY))
+        peer.ends()
+
+
+@case
+def the_end_never_waits_for_the_peer(suite):
+    """A peer that does not read: close(), shutdown() and SIGKILL are over at once."""
+    def filled():
+        sock, peer = sealed(suite)
+        sock.setblocking(False)
+        try:
+            while True:
+                sock.send(bytes(100000))
+        except BlockingIOError:
+            return sock, peer
+    for end in ("close", "shutdown", "kill"):
+        sock, peer = filled()
+        begun = time.monotonic()
+        if end == "kill":
+            pid = os.fork()
+            if not pid:
+                signal.pause()
+            sock.close()
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        elif end == "shutdown":
+            sock.shutdown(socket.SHUT_RDWR)
+        else:
+            sock.close()
+        check(time.monotonic() - begun < 2)
+        while True:
+            record = peer.record()
+            if record != (DATA, bytes(len(record[1]))):
+                break
+        equal(record, END)
+        peer.ends()
+
+
+@case
+def so_linger_is_respected(suite):
+    linger = socket.SOL_SOCKET, socket.SO_LINGER
+    # 0: a reset, and no record of ours ahead of it that could be lost
+    sock, peer = sealed(suite)
+    sock.setsockopt(*linger, struct.pack("ii", 1, 0))
+    sock.close()
+    try:
+        while peer.sock.recv(100):
+            pass
+        raise AssertionError("no reset")
+    except ConnectionResetError:
+        pass
+    # Seconds: close() waits that long, and not longer, for a peer that does not read.
+    sock, peer = sealed(suite)
+    sock.setblocking(False)
+    try:
+        while True:
+            sock.send(bytes(100000))
+    except BlockingIOError:
+        pass
+    sock.setblocking(True)
+    sock.setsockopt(*linger, struct.pack("ii", 1, 1))
+    begun = time.monotonic()
+    sock.close()
+    check(0.9 < time.monotonic() - begun < 4, time.monotonic() - begun)
+
+
+@case
+def each_direction_ends_by_itself(suite):
+    sock, peer = sealed(suite)
+    peer.send(CLOSE_NOTIFY, ALERT)
+    equal(sock.recv(1), b"")
+    sock.sendall(b"z" * 100000)
+    equal(peer.data(100000), b"z" * 100000)
+    sock.shutdown(socket.SHUT_WR)
+    peer.ends_with(END)
+    fails(lambda: sock.send(b"x", socket.MSG_NOSIGNAL), errno.EPIPE)
+    equal(sock.recv(1), b"")
+    # Ours first: what the peer still sends is read, to its own end.
+    sock, peer = sealed(suite)
+    sock.shutdown(socket.SHUT_WR)
+    peer.ends_with(END)
+    for _ in range(3):
+        peer.send(b"q" * 5000)
+        equal(receive(sock, 5000), b"q" * 5000)
+    peer.sock.shutdown(socket.SHUT_WR)
+    fails(lambda: sock.recv(1), errno.ECONNRESET)
+    # SHUT_RD alone says nothing to the peer.
+    sock, peer = sealed(suite)
+    sock.shutdown(socket.SHUT_RD)
+    equal(sock.recv(1), b"")
+    sock.send(b"x")
+    equal(peer.record(), (DATA, b"x"))
 
 
 @case
