@@ -26,6 +26,7 @@
 #define RECEIVE_BUFFER	(1024 * 1024)
 #define MESSAGE_BUFFER	(32 * 1024)	/* more than any message has */
 #define CIPHERS_MAX	64
+#define REQUEST_MAX	(KSEAL_PREAMBLE_MAX + 8192)	/* bytes of a DONE */
 #define MESSAGE_BUFFER	(32 * 1024)	/* a ticket of KSEAL_TICKET_MAX, and more */
 #define TICKETS_MAX	256		/* not yet fetched; a lost one costs a resumption */
 
@@ -299,7 +300,7 @@ static int transact_surely(struct kseal_netlink *nl, struct nl_msg *msg, int don
 
 static struct nl_msg *new_request(struct kseal_netlink *nl, uint8_t command)
 {
-	struct nl_msg *msg = nlmsg_alloc();
+	struct nl_msg *msg = nlmsg_alloc_size(REQUEST_MAX);
 
 	if (msg && !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, nl->family, 0,
 				NLM_F_REQUEST | NLM_F_ACK, command, KSEAL_GENL_VERSION)) {
@@ -548,19 +549,35 @@ static int put_identity(struct nl_msg *msg, const struct kseal_identity *id)
 		       id->fingerprint);
 }
 
+/* As much of it as the kernel takes. */
+static int put_reason(struct nl_msg *msg, const char *reason)
+{
+	char text[KSEAL_REASON_MAX];
+
+	snprintf(text, sizeof(text), "%.*s", KSEAL_REASON_MAX - 1, reason);
+	return nla_put_string(msg, KSEAL_A_REASON, text);
+}
+
 static int put_outcome(struct nl_msg *msg, uint64_t id, const struct kseal_outcome *o)
 {
 	if (nla_put_u64(msg, KSEAL_A_ID, id) < 0 ||
 	    nla_put_u32(msg, KSEAL_A_STATUS, o->status) < 0)
 		return -1;
 	if (o->status)
-		return 0;
+		return put_reason(msg, o->reason);
 	if (o->server_name[0] &&
 	    nla_put_string(msg, KSEAL_A_SERVER_NAME, o->server_name) < 0)
 		return -1;
 	if (o->alpn[0] && nla_put_string(msg, KSEAL_A_ALPN, o->alpn) < 0)
 		return -1;
+	if (o->group && nla_put_u16(msg, KSEAL_A_GROUP, o->group) < 0)
+		return -1;
 	if (o->resumed && nla_put_flag(msg, KSEAL_A_RESUMED) < 0)
+		return -1;
+	if (o->tolerate_truncation && nla_put_flag(msg, KSEAL_A_TOLERATE_TRUNCATION) < 0)
+		return -1;
+	if (o->preamble_size &&
+	    nla_put(msg, KSEAL_A_PREAMBLE, o->preamble_size, o->preamble) < 0)
 		return -1;
 	return put_identity(msg, &o->peer);
 }
