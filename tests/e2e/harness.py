@@ -369,31 +369,37 @@ PROFILES = {
     "user": {"users": [str(UNPRIVILEGED)]},
     "hasty": {"timeout": 1},
     "patient": {"timeout": 600},
+    "proxy": {"client-ca": "ca.crt", "client-auth": "request", "proxy-protocol": "v2"},
+    "rude": {"truncation": "tolerate"},
+}
+
+# Client sections that are always there.
+CLIENTS = {
+    "default": {"ca": "ca.crt"},
+    "stranger": {"ca": "other-ca.crt"},
+    "mutual": {"ca": "ca.crt", "certificate": "client.crt", "key": "client.key"},
+    "tolerant": {"ca": "ca.crt", "truncation": "tolerate"},
 }
 
 
-CLIENTS = {}        # client sections, for those tests that need any
-
-
-def write_config(where, profiles=None):
+def write_config(where, profiles=None, clients=None):
     def value(v):
         if isinstance(v, list):
             return "{" + ", ".join(value(e) for e in v) + "}"
         return str(v) if isinstance(v, int) else f'"{v}"'
+
+    def section(f, kind, name, options):
+        f.write(f'{kind} "{name}" {{\n')
+        for k, v in options.items():
+            named = k in ("certificate", "key", "ca", "client-ca", "crl")
+            f.write(f"\t{k} = {value(path(v) if named else v)}\n")
+        f.write("}\n")
     with open(where, "w") as f:
         f.write('log-level = "debug"\nworkers = 2\n')
         for name, options in (profiles or PROFILES).items():
-            all_options = {"certificate": path("server.crt"), "key": path("server.key")}
-            all_options.update(options)
-            if "client-ca" in all_options:
-                all_options["client-ca"] = path(all_options["client-ca"])
-            f.write(f'profile "{name}" {{\n')
-            f.writelines(f"\t{k} = {value(v)}\n" for k, v in all_options.items())
-            f.write("}\n")
-        for name, options in CLIENTS.items():
-            f.write(f'client "{name}" {{\n')
-            f.writelines(f"\t{k} = {value(path(v))}\n" for k, v in options.items())
-            f.write("}\n")
+            section(f, "profile", name, {"certificate": "server.crt", "key": "server.key", **options})
+        for name, options in (clients or CLIENTS).items():
+            section(f, "client", name, options)
 
 
 class Agent:
