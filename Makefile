@@ -87,6 +87,7 @@ help:
 	@echo '  make fuzz        a million random records, read and written, on the debug kernel'
 	@echo '                   (FUZZ="-n RECORDS -s SEED"); make fuzz-short: for a minute'
 	@echo '  make nicsim      TLS through simulated network cards that seal and open records'
+	@echo '  make offload     kseal through the same cards'
 	@echo '  make e2e         end to end, on the stock kernel in QEMU'
 	@echo '                   (records, e2e: KERNEL=stock-6.1, stock-7: on another)'
 	@echo '  make selftests   the kernel'"'"'s own test of its TLS, on tls.ko and on kseal.ko, case'
@@ -173,8 +174,10 @@ $(BUILD)/libraries:
 install: install-user install-module
 
 install-module: module
-	install -D -m 644 $(MODDIR)/kseal.ko $(DESTDIR)/lib/modules/$(KRELEASE)/updates/kseal.ko
-	$(STRIP) --strip-debug $(DESTDIR)/lib/modules/$(KRELEASE)/updates/kseal.ko
+	for m in kseal kseal_offload; do \
+		[ -e $(MODDIR)/$$m.ko ] || continue; \
+		install -D -m 644 $(MODDIR)/$$m.ko $(DESTDIR)/lib/modules/$(KRELEASE)/updates/$$m.ko && \
+		$(STRIP) --strip-debug $(DESTDIR)/lib/modules/$(KRELEASE)/updates/$$m.ko || exit; done
 	$(if $(DESTDIR),,depmod -a $(KRELEASE))
 
 install-user: user
@@ -194,14 +197,14 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/include/linux/kseal.h $(DESTDIR)$(SYSCONFDIR)/kseal/kseald.conf.example
 	for f in systemd/*.service; do rm -f $(DESTDIR)$(UNITDIR)/$${f##*/}; done
 	for m in Documentation/man/*.[1-8]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
-	rm -f $(DESTDIR)/lib/modules/$(KRELEASE)/updates/kseal.ko
+	rm -f $(DESTDIR)/lib/modules/$(KRELEASE)/updates/kseal.ko $(DESTDIR)/lib/modules/$(KRELEASE)/updates/kseal_offload.ko
 	$(if $(DESTDIR),,depmod -a $(KRELEASE))
 
 KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$(shell uname -r))
 
 # ---- tests ------------------------------------------------------------------
 
-.PHONY: deps demo check static unit runner kunit faults fuzz fuzz-short nicsim records e2e \
+.PHONY: deps demo check static unit runner kunit faults fuzz fuzz-short nicsim offload records e2e \
 	selftests e2e-debug interop bench
 deps:
 	tests/deps
@@ -212,7 +215,7 @@ demo:
 check:
 	tests/check
 
-static unit runner kunit faults fuzz-short nicsim:
+static unit runner kunit faults fuzz-short nicsim offload:
 	tests/check $@
 
 fuzz:

@@ -67,6 +67,8 @@ enum kseal_client_auth {
  * @alpn: protocols offered, in order of preference
  * @alpn_count: how many
  * @versions: mask of KSEAL_VERSION_*
+ * @offload: enum kseal_offload: may, must or must not a network device do the
+ *	cryptography
  * @tolerate_truncation: a peer may end the stream without close_notify
  * @proxy_header: the application gets a header of the PROXY protocol first
  * @tickets: whether sessions are resumed
@@ -103,6 +105,7 @@ struct kseal_profile {
 	char **alpn;
 	size_t alpn_count;
 	unsigned int versions;
+	uint32_t offload;
 	bool tolerate_truncation;
 	bool proxy_header;
 	bool tickets;

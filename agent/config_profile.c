@@ -43,6 +43,7 @@ static const char *const option_names[OPT_COUNT] = {
 	[OPT_TICKETS] = "tickets",
 	[OPT_TICKET_KEYS] = "ticket-keys",
 	[OPT_TRUNCATION] = "truncation",
+	[OPT_OFFLOAD] = "offload",
 	[OPT_PROXY_PROTOCOL] = "proxy-protocol",
 };
 
@@ -65,6 +66,7 @@ cfg_opt_t kseal_config_profile_options[] = {
 	CFG_STR("tickets", "on", CFGF_NONE),
 	CFG_STR("ticket-keys", NULL, CFGF_NODEFAULT),
 	CFG_STR("truncation", "strict", CFGF_NONE),
+	CFG_STR("offload", "auto", CFGF_NONE),
 	CFG_STR("proxy-protocol", NULL, CFGF_NODEFAULT),
 	CFG_END()
 };
@@ -83,6 +85,7 @@ cfg_opt_t kseal_config_client_options[] = {
 	CFG_STR_LIST("versions", "{}", CFGF_NONE),
 	CFG_STR("tickets", "on", CFGF_NONE),
 	CFG_STR("truncation", "strict", CFGF_NONE),
+	CFG_STR("offload", "auto", CFGF_NONE),
 	CFG_END()
 };
 
@@ -172,6 +175,19 @@ static int find_truncation(const char *text, bool *tolerate)
 	return *tolerate || strcmp(text, "strict") == 0 ? 0 : -1;
 }
 
+static int find_offload(const char *text, uint32_t *policy)
+{
+	if (strcmp(text, "auto") == 0)
+		*policy = KSEAL_OFFLOAD_AUTO;
+	else if (strcmp(text, "on") == 0)
+		*policy = KSEAL_OFFLOAD_ON;
+	else if (strcmp(text, "off") == 0)
+		*policy = KSEAL_OFFLOAD_OFF;
+	else
+		return -1;
+	return 0;
+}
+
 /* A host name as certificates have it, or the text of an IP address. */
 static bool is_server_name(const char *text)
 {
@@ -196,6 +212,7 @@ static int check_value(int line, enum kseal_option which, cfg_opt_t *opt,
 	const char *text = NULL;
 	struct kseal_rule rule;
 	unsigned int mask = 0;
+	uint32_t policy;
 	long number = 0;
 	bool on;
 	uid_t uid;
@@ -273,6 +290,11 @@ static int check_value(int line, enum kseal_option which, cfg_opt_t *opt,
 	case OPT_TRUNCATION:
 		if (find_truncation(text, &on) < 0)
 			return kseal_config_fail(line, "truncation is \"%s\": write \"strict\" or \"tolerate\"",
+						 text);
+		break;
+	case OPT_OFFLOAD:
+		if (find_offload(text, &policy) < 0)
+			return kseal_config_fail(line, "offload is \"%s\": write \"auto\", \"on\" or \"off\"",
 						 text);
 		break;
 	case OPT_PROXY_PROTOCOL:
@@ -560,6 +582,7 @@ int kseal_config_profile_build(struct kseal_profile *p, enum kseal_role role, cf
 					 strerror(errno ? errno : ENOMEM));
 	p->timeout_ms = cfg_getint(sec, "timeout") * 1000;
 	find_truncation(cfg_getstr(sec, "truncation"), &p->tolerate_truncation);
+	find_offload(cfg_getstr(sec, "offload"), &p->offload);
 
 	if ((client ? check_client(p, lines) : check_server(p, lines, begin)) < 0)
 		return -1;

@@ -180,6 +180,12 @@ int kseal_keys_install(int fd, const struct kseal_keys *keys, const char **step)
 {
 	int ret;
 
+	if (keys->offload != KSEAL_OFFLOAD_AUTO) {
+		*step = "KSEAL_OFFLOAD";
+		ret = set_option(fd, KSEAL_OFFLOAD, &keys->offload, sizeof(keys->offload));
+		if (ret < 0)
+			return ret;
+	}
 	*step = "TLS_TX";
 	ret = set_option(fd, TLS_TX, &keys->tx, keys->info_size);
 	if (ret < 0)

@@ -53,6 +53,7 @@ union kseal_crypto_info {
  * @info_size: bytes of @tx and @rx that count
  * @max_payload: what the peer takes as plaintext of a record, if that is less than
  *	the protocol allows; else 0. Set by the caller of kseal_keys_extract()
+ * @offload: enum kseal_offload; likewise
  * @secrets: TLS 1.3 only, else sizes are 0
  */
 struct kseal_keys {
@@ -60,6 +61,7 @@ struct kseal_keys {
 	union kseal_crypto_info rx;
 	size_t info_size;
 	uint16_t max_payload;
+	uint32_t offload;
 	struct kseal_secrets secrets;
 };
 

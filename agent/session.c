@@ -454,6 +454,7 @@ static int seal(struct kseal_session *s)
 		return set_reason(s, EOPNOTSUPP, "no keys for the kernel: %s",
 				  gnutls_strerror(ret));
 	keys.max_payload = max_payload(s);
+	keys.offload = s->profile->offload;
 	ret = s->ops->install(s->fd, &keys, &step);
 	kseal_keys_wipe(&keys);
 	if (ret == -ESHUTDOWN)

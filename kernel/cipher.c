@@ -98,7 +98,7 @@ const struct kseal_cipher *kseal_cipher_find(u16 type)
 			return &kseal_ciphers[i];
 	return NULL;
 }
-EXPORT_SYMBOL_IF_KUNIT(kseal_cipher_find);
+EXPORT_SYMBOL_GPL(kseal_cipher_find);
 
 /**
  * kseal_cipher_next() - walk the table
@@ -238,6 +238,75 @@ static int set_next(struct kseal_key *key, const struct kseal_cipher *c,
 	return 0;
 }
 
+static int take_key(struct kseal_key *key, const struct kseal_key *other,
+		    sockptr_t optval, unsigned int optlen,
+		    union kseal_crypto_info *u)
+{
+	const struct kseal_cipher *c;
+	int err;
+
+	if (sockptr_is_null(optval) || optlen < sizeof(u->info))
+		return -EINVAL;
+	if (key->cipher)
+		return -EBUSY;
+	err = read_info(u, &c, other, optval, optlen);
+	return err ?: set_first(key, c, u);
+}
+
+static int take_key_explicit(struct kseal_key *key,
+			     const struct kseal_key *other, sockptr_t optval,
+			     unsigned int optlen, union kseal_crypto_info *u)
+{
+	const struct kseal_cipher *c;
+	bool next = key->cipher;
+	u8 *copy = key->copy;
+	int err;
+
+	if (sockptr_is_null(optval) || optlen < sizeof(u->info))
+		return -EINVAL;
+	if (next && key->format.version != TLS_1_3_VERSION)
+		return -EBUSY;
+	err = read_info(u, &c, next ? key : other, optval, optlen);
+	if (err)
+		return err;
+	if (!copy)
+		copy = kmalloc(c->key, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	err = next ? set_next(key, c, u) : set_first(key, c, u);
+	if (!err) {
+		memcpy(copy, u->bytes + c->key_off, c->key);
+		key->copy = copy;
+		/* No count of records, but numbers of its own. */
+		if (key->seq >= c->limit)
+			key->base = key->seq;
+	} else if (copy != key->copy) {
+		kfree(copy);
+	}
+	return err;
+}
+
+/**
+ * kseal_key_take() - kseal_key_set() or kseal_key_set_explicit(), with the key for
+ *	a device
+ * @key: see there
+ * @other: see there
+ * @optval: see there
+ * @optlen: see there
+ * @explicit: which of the two
+ * @u: the key as it was given; to be wiped
+ *
+ * Context: process.
+ * Return: see there.
+ */
+int kseal_key_take(struct kseal_key *key, const struct kseal_key *other,
+		   sockptr_t optval, unsigned int optlen, bool explicit,
+		   union kseal_crypto_info *u)
+{
+	return explicit ? take_key_explicit(key, other, optval, optlen, u) :
+			  take_key(key, other, optval, optlen, u);
+}
+
 /**
  * kseal_key_set() - take the key of a direction, which never comes out again
  * @key: key, all zeros or freed
@@ -253,17 +322,9 @@ static int set_next(struct kseal_key *key, const struct kseal_cipher *c,
 int kseal_key_set(struct kseal_key *key, const struct kseal_key *other,
 		  sockptr_t optval, unsigned int optlen)
 {
-	const struct kseal_cipher *c;
 	union kseal_crypto_info u;
-	int err;
+	int err = take_key(key, other, optval, optlen, &u);
 
-	if (sockptr_is_null(optval) || optlen < sizeof(u.info))
-		return -EINVAL;
-	if (key->cipher)
-		return -EBUSY;
-	err = read_info(&u, &c, other, optval, optlen);
-	if (!err)
-		err = set_first(key, c, &u);
 	memzero_explicit(&u, sizeof(u));
 	return err;
 }
@@ -289,35 +350,9 @@ EXPORT_SYMBOL_IF_KUNIT(kseal_key_set);
 int kseal_key_set_explicit(struct kseal_key *key, const struct kseal_key *other,
 			   sockptr_t optval, unsigned int optlen)
 {
-	const struct kseal_cipher *c;
 	union kseal_crypto_info u;
-	bool next = key->cipher;
-	u8 *copy = key->copy;
-	int err;
+	int err = take_key_explicit(key, other, optval, optlen, &u);
 
-	if (sockptr_is_null(optval) || optlen < sizeof(u.info))
-		return -EINVAL;
-	if (next && key->format.version != TLS_1_3_VERSION)
-		return -EBUSY;
-	err = read_info(&u, &c, next ? key : other, optval, optlen);
-	if (err)
-		goto out;
-	err = -ENOMEM;
-	if (!copy)
-		copy = kmalloc(c->key, GFP_KERNEL);
-	if (!copy)
-		goto out;
-	err = next ? set_next(key, c, &u) : set_first(key, c, &u);
-	if (!err) {
-		memcpy(copy, u.bytes + c->key_off, c->key);
-		key->copy = copy;
-		/* No count of records, but numbers of its own. */
-		if (key->seq >= c->limit)
-			key->base = key->seq;
-	} else if (copy != key->copy) {
-		kfree(copy);
-	}
-out:
 	memzero_explicit(&u, sizeof(u));
 	return err;
 }
@@ -488,6 +523,32 @@ static int run_cipher(struct kseal_key *key, struct scatterlist *src,
 }
 
 /**
+ * kseal_key_frame() - header and explicit nonce of a record that a device protects
+ * @key: key, which the device has too
+ * @type: content type
+ * @prefix: where they go
+ * @payload: bytes of plaintext
+ *
+ * Context: process.
+ * Return: 0; -EKEYEXPIRED if the key has reached its limit. Its sequence number is
+ * used up by success.
+ */
+int kseal_key_frame(struct kseal_key *key, u8 type, u8 *prefix,
+		    unsigned int payload)
+{
+	const struct kseal_format *f = &key->format;
+
+	if (!kseal_key_left(key))
+		return -EKEYEXPIRED;
+	kseal_header_build(f, type, payload, prefix);
+	if (f->prefix != KSEAL_HEADER_LEN)
+		put_unaligned_be64(key->explicit_nonce,
+				   prefix + KSEAL_HEADER_LEN);
+	advance(key);
+	return 0;
+}
+
+/**
  * kseal_key_seal() - protect a record
  * @key: key
  * @type: content type
@@ -550,6 +611,29 @@ int kseal_key_open(struct kseal_key *key, const u8 *prefix,
 	return run_cipher(key, src, dst, payload + f->tail + f->tag, false);
 }
 EXPORT_SYMBOL_IF_KUNIT(kseal_key_open);
+
+/**
+ * kseal_key_reseal() - run the cipher the other way over the record to be opened
+ * @key: key
+ * @prefix: the record's header and explicit nonce
+ * @sg: @key->aad, then content and room for a tag
+ * @payload: bytes of content
+ *
+ * In counter mode what was decrypted becomes what it was before. The tag is not the
+ * record's unless all of it was.
+ *
+ * Context: process.
+ * Return: 0 or an error of the crypto API.
+ */
+int kseal_key_reseal(struct kseal_key *key, const u8 *prefix,
+		     struct scatterlist *sg, unsigned int payload)
+{
+	const struct kseal_format *f = &key->format;
+
+	build_iv(key, prefix + KSEAL_HEADER_LEN);
+	kseal_aad_build(f, prefix, key->seq, payload, key->aad);
+	return run_cipher(key, sg, sg, payload + f->tail, true);
+}
 
 /**
  * kseal_key_opened() - a record has been opened, the next one follows

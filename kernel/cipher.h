@@ -119,6 +119,9 @@ int kseal_key_set(struct kseal_key *key, const struct kseal_key *other,
 		  sockptr_t optval, unsigned int optlen);
 int kseal_key_set_explicit(struct kseal_key *key, const struct kseal_key *other,
 			   sockptr_t optval, unsigned int optlen);
+int kseal_key_take(struct kseal_key *key, const struct kseal_key *other,
+		   sockptr_t optval, unsigned int optlen, bool explicit,
+		   union kseal_crypto_info *u);
 int kseal_key_set_secret(struct kseal_key *key, sockptr_t optval,
 			 unsigned int optlen);
 int kseal_key_update(struct kseal_key *key);
@@ -126,12 +129,16 @@ bool kseal_key_info(const struct kseal_key *key, struct tls_crypto_info *info);
 int kseal_key_get(const struct kseal_key *key, union kseal_crypto_info *u,
 		  unsigned int len);
 u64 kseal_key_left(const struct kseal_key *key);
+int kseal_key_frame(struct kseal_key *key, u8 type, u8 *prefix,
+		    unsigned int payload);
 int kseal_key_seal(struct kseal_key *key, u8 type, u8 *prefix,
 		   struct scatterlist *src, struct scatterlist *dst,
 		   unsigned int payload);
 int kseal_key_open(struct kseal_key *key, const u8 *prefix,
 		   struct scatterlist *src, struct scatterlist *dst,
 		   unsigned int payload);
+int kseal_key_reseal(struct kseal_key *key, const u8 *prefix,
+		     struct scatterlist *sg, unsigned int payload);
 void kseal_key_opened(struct kseal_key *key);
 void kseal_key_free(struct kseal_key *key);
 

@@ -19,6 +19,9 @@
 #include "socket.h"
 #include "ulp.h"
 
+static_assert(BIT(KSEAL_DEV_TX) == KSEAL_OFFLOAD_TX);
+static_assert(BIT(KSEAL_DEV_RX) == KSEAL_OFFLOAD_RX);
+
 #define CIPHERS_TTL	(3600 * HZ)
 
 static struct genl_family kseal_genl_family;
@@ -543,7 +546,8 @@ static int put_socket(struct sk_buff *skb, struct kseal_sock *ks)
 	       put_u64(skb, KSEAL_A_TX_BYTES, READ_ONCE(ks->tx.bytes)) ?:
 	       put_u64(skb, KSEAL_A_RX_BYTES, READ_ONCE(ks->rx.bytes)) ?:
 	       put_u64(skb, KSEAL_A_TX_REKEYS, READ_ONCE(ks->tx.rekeys)) ?:
-	       put_u64(skb, KSEAL_A_RX_REKEYS, READ_ONCE(ks->rx.rekeys));
+	       put_u64(skb, KSEAL_A_RX_REKEYS, READ_ONCE(ks->rx.rekeys)) ?:
+	       nla_put_u32(skb, KSEAL_A_OFFLOAD, READ_ONCE(ks->dev_dirs));
 }
 
 static int socket_dumpit(struct sk_buff *skb, struct netlink_callback *cb)

@@ -19,6 +19,7 @@
 #include <net/tcp.h>
 
 #include "alert.h"
+#include "offload.h"
 #include "socket.h"
 #include "stats.h"
 #include "stream.h"
@@ -157,19 +158,27 @@ static void rx_rekeyed(struct sock *sk, struct kseal_rx *rx)
  * @optlen: its bytes
  *
  * Context: process, under the socket lock.
- * Return: 0 or what kseal_key_set() says, or kseal_key_set_explicit().
+ * Return: 0 or what kseal_key_set() says, or kseal_key_set_explicit(); -EOPNOTSUPP if
+ * a device is required (KSEAL_OFFLOAD) and there is none.
  */
 int kseal_rx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
 	struct kseal_sock *ks = kseal_get(sk);
+	bool explicit = ks->state == KSEAL_EXPLICIT;
 	bool rekey = kseal_rx_keyed(&ks->rx);
 	struct kseal_rx *rx = &ks->rx;
+	union kseal_crypto_info u;
 	int err;
 
-	if (ks->state != KSEAL_EXPLICIT)
-		return kseal_key_set(&rx->key, &ks->tx.key, optval, optlen);
-	err = kseal_key_set_explicit(&rx->key, &ks->tx.key, optval, optlen);
-	if (err)
+	err = kseal_key_take(&rx->key, &ks->tx.key, optval, optlen, explicit,
+			     &u);
+	if (!err && !rekey) {
+		err = kseal_offload_start(sk, false, &u);
+		if (err)
+			kseal_key_free(&rx->key);
+	}
+	memzero_explicit(&u, sizeof(u));
+	if (err || !explicit)
 		return err;
 	if (rekey)
 		rx_rekeyed(sk, rx);
@@ -790,4 +799,5 @@ void kseal_rx_release(struct sock *sk)
 	kfree(rx->message);
 	rx->message = NULL;
 	release_sock(sk);
+	kseal_offload_rx_close(sk);
 }

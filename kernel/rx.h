@@ -33,8 +33,11 @@ struct kseal_rx_ring;
  * @scan_plain: bytes of plaintext in these, at most
  * @scan_alerts: how many of these may be alerts (or other control records, in
  *	TLS 1.2)
+ * @scan_records: how many these are
  * @scan_need: bytes of the stream that it takes to scan further
  * @scan_bad: the alert that what follows these deserves, or -1
+ * @hw: a device may have decrypted what comes (offload.h)
+ * @plain: it has opened the record in work
  * @ready: a read would not have to wait; read without the lock by poll
  * @squeezed: TCP has no room for the rest of the record; likewise
  * @eof: the stream has ended in order: close_notify, or @truncated
@@ -71,8 +74,11 @@ struct kseal_rx {
 	unsigned int scan_off;
 	unsigned int scan_plain;
 	unsigned int scan_alerts;
+	unsigned int scan_records;
 	unsigned int scan_need;
 	int scan_bad;
+	bool hw;
+	bool plain;
 	bool ready;
 	bool squeezed;
 	bool eof;

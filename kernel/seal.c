@@ -19,6 +19,7 @@
 #include <net/tcp.h>
 
 #include "alert.h"
+#include "offload.h"
 #include "seal.h"
 #include "socket.h"
 #include "stats.h"
@@ -408,14 +409,17 @@ int kseal_record_seal(struct sock *sk, struct kseal_tx *tx)
 	struct scatterlist *src = ring->dst;
 	unsigned int off, n = f->tail + f->tag;
 	struct page *page;
+	int err, hw;
 	bool ok;
-	int err;
 
 	if (tx->update_due) {
 		err = kseal_key_update_send(sk);
 		if (err)
 			return err;
 	}
+	hw = kseal_offload_tx_prepare(sk, tx);
+	if (hw < 0)
+		return hw;
 	if (ring->nr == TX_BVECS)
 		return -ENOMEM;
 	if (ring->in_place)
@@ -436,8 +440,14 @@ int kseal_record_seal(struct sock *sk, struct kseal_tx *tx)
 	ring_add(ring, page, off, n);
 	sg_mark_end(&ring->dst[ring->nr_dst - 1]);
 
-	err = kseal_key_seal(&tx->key, ring->type, ring->prefix, src, ring->dst,
-			     ring->payload);
+	if (hw)
+		err = kseal_offload_tx_seal(sk, tx, ring->type, ring->prefix,
+					    src, ring->dst, ring->payload,
+					    &ring->bvec[ring->nr_sealed],
+					    ring->nr - ring->nr_sealed);
+	else
+		err = kseal_key_seal(&tx->key, ring->type, ring->prefix, src,
+				     ring->dst, ring->payload);
 
 	sg_unmark_end(&ring->dst[ring->nr_dst - 1]);
 	sg_unmark_end(&ring->src[ring->nr_src - 1]);
@@ -528,8 +538,9 @@ int kseal_tx_control(struct sock *sk, u8 type, const void *data,
 	struct page_frag *pfrag = sk_page_frag(sk);
 	struct kseal_tx_ring *ring;
 	unsigned int total = f->prefix + len + f->tail + f->tag;
+	struct bio_vec bvec;
+	int err, hw;
 	u8 *buf;
-	int err;
 
 	BUILD_BUG_ON(KSEAL_HEADER_LEN + 8 + TX_CONTROL_MAX + 1 + KSEAL_TAG_MAX >
 		     TX_CONTROL_ROOM);
@@ -543,6 +554,9 @@ int kseal_tx_control(struct sock *sk, u8 type, const void *data,
 	if (ring->nr == TX_BVECS ||
 	    !skb_page_frag_refill(TX_CONTROL_ROOM, pfrag, sk->sk_allocation))
 		return -ENOMEM;
+	hw = kseal_offload_tx_prepare(sk, tx);
+	if (hw < 0)
+		return hw;
 
 	buf = page_address(pfrag->page) + pfrag->offset;
 	memcpy(buf + f->prefix, data, len);
@@ -550,15 +564,20 @@ int kseal_tx_control(struct sock *sk, u8 type, const void *data,
 		buf[f->prefix + len] = type;
 	sg_set_page(&ring->ctl[1], pfrag->page, total - f->prefix,
 		    pfrag->offset + f->prefix);
-	err = kseal_key_seal(&tx->key, type, buf, ring->ctl, ring->ctl, len);
+	bvec_set_page(&bvec, pfrag->page, total, pfrag->offset);
+	if (hw)
+		err = kseal_offload_tx_seal(sk, tx, type, buf, ring->ctl,
+					    ring->ctl, len, &bvec, 1);
+	else
+		err = kseal_key_seal(&tx->key, type, buf, ring->ctl, ring->ctl,
+				     len);
 	if (err)
 		return kseal_tx_fail(tx, err);
 
 	memmove(&ring->bvec[ring->nr_sealed + 1], &ring->bvec[ring->nr_sealed],
 		(ring->nr - ring->nr_sealed) * sizeof(ring->bvec[0]));
 	get_page(pfrag->page);
-	bvec_set_page(&ring->bvec[ring->nr_sealed++], pfrag->page, total,
-		      pfrag->offset);
+	ring->bvec[ring->nr_sealed++] = bvec;
 	ring->nr++;
 	ring->sealed += total;
 	pfrag->offset += total;

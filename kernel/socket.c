@@ -678,6 +678,8 @@ void kseal_sock_clone(struct sock *newsk, gfp_t priority)
 	if (parent) {
 		newsk->sk_data_ready = parent->listener->data_ready;
 		ks = kseal_sock_alloc(newsk, f, KSEAL_HELD, priority);
+		if (ks)
+			ks->policy = READ_ONCE(parent->policy);
 	}
 	newsk->sk_prot_creator = f->base;
 	rcu_assign_pointer(icsk->icsk_ulp_data, ks);
@@ -697,6 +699,18 @@ static void kseal_sock_free_rcu(struct rcu_head *rcu)
 }
 
 /**
+ * kseal_sock_free() - free a context that nothing but RCU readers can reach
+ * @ks: context
+ *
+ * Context: any.
+ */
+void kseal_sock_free(struct kseal_sock *ks)
+{
+	call_rcu(&ks->rcu, kseal_sock_free_rcu);
+}
+EXPORT_SYMBOL_GPL(kseal_sock_free);
+
+/**
  * kseal_sock_release() - a socket is being destroyed
  * @sk: socket
  *
@@ -706,8 +720,9 @@ void kseal_sock_release(struct sock *sk)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 
-	if (!ks)
+	/* With a device, packets on their way still need it. */
+	if (!ks || ks->dev)
 		return;
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);
-	call_rcu(&ks->rcu, kseal_sock_free_rcu);
+	kseal_sock_free(ks);
 }

@@ -13,8 +13,10 @@
 #include "rx.h"
 #include "tx.h"
 
+struct kseal_dev;
 struct kseal_handshake;
 struct kseal_listener;
+struct kseal_offload_ops;
 struct kseal_peer;
 
 /**
@@ -35,6 +37,12 @@ enum kseal_state {
 	KSEAL_SEALED,
 	KSEAL_EXPLICIT,
 	KSEAL_DEAD,
+};
+
+/* bits of kseal_sock.dev_dirs */
+enum kseal_dev_dir {
+	KSEAL_DEV_TX,
+	KSEAL_DEV_RX,
 };
 
 /**
@@ -78,6 +86,11 @@ struct kseal_callbacks {
  * @untold: SEALED, and connect() has not said so yet
  * @error: of a connector that is DEAD: what connect() says, positive
  * @reason: likewise, in words
+ * @policy: KSEAL_OFFLOAD; guarded by the socket lock, constant once keyed
+ * @dev: the device that works for the socket, or has done so; kseal_offload.ko's.
+ *	The context then lives until the last packet has left (offload/device.c)
+ * @offload: what @dev is used with
+ * @dev_dirs: KSEAL_DEV_TX, KSEAL_DEV_RX: what the device does now
  * @node: in kseal_net.sockets, guarded by its lock
  * @rcu: frees it
  */
@@ -108,6 +121,10 @@ struct kseal_sock {
 	bool untold;
 	int error;
 	char *reason;
+	enum kseal_offload policy;
+	struct kseal_dev *dev;
+	const struct kseal_offload_ops *offload;
+	unsigned long dev_dirs;
 
 	struct list_head node;
 	struct rcu_head rcu;
@@ -175,6 +192,7 @@ static inline bool kseal_inq_is_ours(const struct kseal_sock *ks)
 int kseal_sock_init(struct sock *sk, bool may_arm);
 void kseal_sock_clone(struct sock *newsk, gfp_t priority);
 void kseal_sock_release(struct sock *sk);
+void kseal_sock_free(struct kseal_sock *ks);
 int kseal_gate_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		       int flags);
 int kseal_hold(struct sock *sk, struct kseal_family *f,

@@ -10,6 +10,7 @@
 #include "alert.h"
 #include "info.h"
 #include "listen.h"
+#include "offload.h"
 #include "socket.h"
 #include "sockopt.h"
 
@@ -80,9 +81,9 @@ static int set_rekey(struct sock *sk, sockptr_t optval, unsigned int optlen)
 /**
  * kseal_set_keys() - key a direction, or give it its traffic secret
  * @sk: socket, HELD or EXPLICIT
- * @optname: TLS_TX, TLS_RX, TLS_TX_MAX_PAYLOAD_LEN, KSEAL_TX_SECRET or
- *	KSEAL_RX_SECRET
- * @optval: struct tls12_crypto_info_*, the limit or the secret
+ * @optname: TLS_TX, TLS_RX, TLS_TX_MAX_PAYLOAD_LEN, KSEAL_OFFLOAD,
+ *	KSEAL_TX_SECRET or KSEAL_RX_SECRET
+ * @optval: struct tls12_crypto_info_*, the limit, the policy or the secret
  * @optlen: bytes of @optval
  *
  * Context: process, under the socket lock.
@@ -98,6 +99,8 @@ int kseal_set_keys(struct sock *sk, int optname, sockptr_t optval,
 		return kseal_rx_set_key(sk, optval, optlen);
 	case TLS_TX_MAX_PAYLOAD_LEN:
 		return kseal_tx_set_max_payload(sk, optval, optlen);
+	case KSEAL_OFFLOAD:
+		return kseal_offload_set(kseal_get(sk), optval, optlen);
 	case KSEAL_TX_SECRET:
 		return kseal_tx_set_secret(sk, optval, optlen);
 	case KSEAL_RX_SECRET:
@@ -180,7 +183,8 @@ static int do_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 	case KSEAL_EXPLICIT:
 		return set_explicit(sk, optname, optval, optlen);
 	case KSEAL_ARMED:
-		return -ENOTCONN;
+		return optname == KSEAL_OFFLOAD ?
+		       kseal_offload_set(ks, optval, optlen) : -ENOTCONN;
 	default:
 		return -EPERM;
 	}
@@ -270,7 +274,7 @@ static int get_info(struct sock *sk, char __user *optval, int __user *optlen,
  *	key, nonce and number of the next record; TLS_TX_ZEROCOPY_RO,
  *	TLS_RX_EXPECT_NO_PAD and TLS_TX_MAX_PAYLOAD_LEN what was set;
  *	KSEAL_PROFILE and KSEAL_SERVER_NAME those of a socket that was armed;
- *	KSEAL_INFO a struct kseal_info
+ *	KSEAL_INFO a struct kseal_info; KSEAL_OFFLOAD the policy
  * @optval: user memory for the value
  * @optlen: its size; on return the bytes written
  *
@@ -329,6 +333,13 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 		if (len < sizeof(ks->tx.max_payload))
 			err = -EINVAL;
 		len = sizeof(ks->tx.max_payload);
+		break;
+	case KSEAL_OFFLOAD:
+		flag = ks->policy;
+		val = &flag;
+		if (len < sizeof(flag))
+			err = -EINVAL;
+		len = sizeof(flag);
 		break;
 	case KSEAL_PROFILE:
 		if (!ks->listener) {

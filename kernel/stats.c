@@ -3,6 +3,7 @@
  * Counters of a network namespace: /proc/net/kseal_stat, a name and a number a
  * line, in the manner of /proc/net/tls_stat.
  */
+#include <linux/export.h>
 #include <linux/percpu.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
@@ -31,6 +32,14 @@ static const char * const stat_name[KSEAL_STAT_COUNT] = {
 	[KSEAL_STAT_RX_ALERTS]	= "KsealRxAlerts",
 	[KSEAL_STAT_TRUNCATED]	= "KsealTruncated",
 	[KSEAL_STAT_TX_LIMIT]	= "KsealTxLimit",
+	[KSEAL_STAT_TX_DEVICE]	= "KsealTxDevice",
+	[KSEAL_STAT_RX_DEVICE]	= "KsealRxDevice",
+	[KSEAL_STAT_TX_DEVICE_RECORDS] = "KsealTxDeviceRecords",
+	[KSEAL_STAT_RX_DEVICE_RECORDS] = "KsealRxDeviceRecords",
+	[KSEAL_STAT_RX_MIXED]	= "KsealRxMixed",
+	[KSEAL_STAT_TX_RESYNC]	= "KsealTxResync",
+	[KSEAL_STAT_RX_RESYNC]	= "KsealRxResync",
+	[KSEAL_STAT_DEVICE_LOST] = "KsealDeviceLost",
 };
 
 /**
@@ -45,6 +54,7 @@ void kseal_stat_add(struct net *net, enum kseal_stat item, u64 n)
 {
 	this_cpu_add(kseal_net(net)->counters->item[item], n);
 }
+EXPORT_SYMBOL_GPL(kseal_stat_add);
 
 static int kseal_stat_show(struct seq_file *seq, void *v)
 {

@@ -29,6 +29,14 @@
  * @KSEAL_STAT_RX_ALERTS: fatal alerts received
  * @KSEAL_STAT_TRUNCATED: streams that ended without close_notify
  * @KSEAL_STAT_TX_LIMIT: streams that ended at the AEAD limit
+ * @KSEAL_STAT_TX_DEVICE: outgoing streams given to a device
+ * @KSEAL_STAT_RX_DEVICE: incoming streams given to a device
+ * @KSEAL_STAT_TX_DEVICE_RECORDS: records of TX_RECORDS that were left to a device
+ * @KSEAL_STAT_RX_DEVICE_RECORDS: records that a device has opened
+ * @KSEAL_STAT_RX_MIXED: records that a device has decrypted in part
+ * @KSEAL_STAT_TX_RESYNC: resyncs of a device's outgoing stream
+ * @KSEAL_STAT_RX_RESYNC: ... incoming stream
+ * @KSEAL_STAT_DEVICE_LOST: streams taken back from a device that was in use
  */
 enum kseal_stat {
 	KSEAL_STAT_LISTENERS,
@@ -51,6 +59,14 @@ enum kseal_stat {
 	KSEAL_STAT_RX_ALERTS,
 	KSEAL_STAT_TRUNCATED,
 	KSEAL_STAT_TX_LIMIT,
+	KSEAL_STAT_TX_DEVICE,
+	KSEAL_STAT_RX_DEVICE,
+	KSEAL_STAT_TX_DEVICE_RECORDS,
+	KSEAL_STAT_RX_DEVICE_RECORDS,
+	KSEAL_STAT_RX_MIXED,
+	KSEAL_STAT_TX_RESYNC,
+	KSEAL_STAT_RX_RESYNC,
+	KSEAL_STAT_DEVICE_LOST,
 	/* private: */
 	KSEAL_STAT_COUNT
 };

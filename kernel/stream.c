@@ -12,15 +12,21 @@
  * whenever the lock is dropped, so no pointer into it is kept.
  */
 #include <kunit/visibility.h>
+#include <linux/bitmap.h>
 #include <linux/slab.h>
 #include <net/tcp.h>
 
+#include "offload.h"
 #include "socket.h"
 #include "stream.h"
 
 /* A whole record of either version. */
 #define PARTIAL_SIZE	(KSEAL_HEADER_LEN + 8 + KSEAL_MAX_PLAINTEXT + 1 + \
 			 KSEAL_TAG_MAX)
+
+/* Behind it, with a device, a bit for each byte that it has decrypted. */
+#define PARTIAL_MARKS	ALIGN(PARTIAL_SIZE, sizeof(long))
+#define MARKS_SIZE	(BITS_TO_LONGS(PARTIAL_SIZE) * sizeof(long))
 
 #define ALERT_LEN	2
 
@@ -58,6 +64,7 @@ unsigned int kseal_stream_len(const struct sock *sk)
 {
 	return kseal_get(sk)->rx.partial_len + queue_len(sk);
 }
+EXPORT_SYMBOL_GPL(kseal_stream_len);
 
 /* Bytes of @skb from @seq on; 0 if it ends before. */
 static unsigned int skb_left(const struct sk_buff *skb, u32 seq, u32 *off)
@@ -255,6 +262,62 @@ int kseal_stream_map(struct sock *sk, unsigned int off, unsigned int len,
 	return len ? -EPROTO : nr;
 }
 
+/*
+ * How many of @len bytes of the queue, from @off after its head on, a device has
+ * decrypted. If there are @marks, set those of these bytes; the first is @bit.
+ */
+static unsigned int queue_marked(struct sock *sk, unsigned int off,
+				 unsigned int len, unsigned long *marks,
+				 unsigned int bit)
+{
+	u32 at, seq = tcp_sk(sk)->copied_seq + off;
+	struct sk_buff *skb = len ? queue_find(sk, seq) : NULL;
+	unsigned int n, marked = 0;
+
+	while (len && skb) {
+		n = min(len, skb_left(skb, seq, &at));
+		if (kseal_skb_decrypted(skb)) {
+			marked += n;
+			if (marks)
+				bitmap_set(marks, bit, n);
+		}
+		bit += n;
+		seq += n;
+		len -= n;
+		skb = queue_next(sk, skb);
+	}
+	return marked;
+}
+
+/**
+ * kseal_partial_marks() - which bytes of our own buffer a device has decrypted
+ * @rx: incoming direction with a device and such a buffer
+ *
+ * Context: under the socket lock.
+ * Return: a bit for each byte.
+ */
+unsigned long *kseal_partial_marks(struct kseal_rx *rx)
+{
+	return (unsigned long *)(rx->partial + PARTIAL_MARKS);
+}
+
+/**
+ * kseal_stream_marked() - how much of the start of the stream a device has decrypted
+ * @sk: socket with a device for its incoming direction
+ * @len: bytes looked at; all of them have come
+ *
+ * Context: process, under the socket lock.
+ * Return: the number of those that it has.
+ */
+unsigned int kseal_stream_marked(struct sock *sk, unsigned int len)
+{
+	struct kseal_rx *rx = &kseal_get(sk)->rx;
+	unsigned int own = min(len, rx->partial_len);
+
+	return (own ? bitmap_weight(kseal_partial_marks(rx), own) : 0) +
+	       queue_marked(sk, 0, len - own, NULL, 0);
+}
+
 /**
  * kseal_stream_drain() - make room in TCP's receive buffer
  * @sk: socket, keyed
@@ -275,13 +338,18 @@ int kseal_stream_drain(struct sock *sk, unsigned int len)
 	if (!n || WARN_ON_ONCE(len > PARTIAL_SIZE))
 		return 0;
 	if (!rx->partial) {
-		rx->partial = kmalloc(PARTIAL_SIZE, sk->sk_allocation);
+		rx->partial = kmalloc(PARTIAL_MARKS + (rx->hw ? MARKS_SIZE : 0),
+				      sk->sk_allocation);
 		if (!rx->partial)
 			return -ENOMEM;
+		if (rx->hw)
+			memset(rx->partial + PARTIAL_MARKS, 0, MARKS_SIZE);
 	}
 	err = kseal_stream_copy(sk, have, rx->partial + have, n);
 	if (err)
 		return err;
+	if (rx->hw)
+		queue_marked(sk, 0, n, kseal_partial_marks(rx), have);
 	tcp_read_done(sk, n);
 	rx->partial_len += n;
 	return n;
@@ -302,6 +370,7 @@ void kseal_stream_done(struct sock *sk, const struct kseal_header *h)
 	rx->scan_off -= len;
 	rx->scan_need -= len;
 	rx->scan_plain -= h->payload;
+	rx->scan_records--;
 	if (may_be_alert(rx, h))
 		rx->scan_alerts--;
 	if (rx->partial) {
@@ -352,11 +421,15 @@ void kseal_stream_scan(struct sock *sk, unsigned int want)
 		if (rx->scan_bad >= 0)
 			return;
 		rx->scan_need = rx->scan_off + KSEAL_HEADER_LEN + h.len;
+		if (rx->hw)
+			kseal_offload_rx_header(sk, rx,
+						KSEAL_HEADER_LEN + h.len);
 		if (len < rx->scan_need)
 			return;
 		rx->scan_off = rx->scan_need;
 		rx->scan_need += KSEAL_HEADER_LEN;
 		rx->scan_plain += h.payload;
+		rx->scan_records++;
 		if (may_be_alert(rx, &h))
 			rx->scan_alerts++;
 	}

@@ -21,6 +21,8 @@ int kseal_stream_copy(struct sock *sk, unsigned int off, void *to,
 		      unsigned int len);
 int kseal_stream_map(struct sock *sk, unsigned int off, unsigned int len,
 		     struct scatterlist *sg, unsigned int max);
+unsigned int kseal_stream_marked(struct sock *sk, unsigned int len);
+unsigned long *kseal_partial_marks(struct kseal_rx *rx);
 int kseal_stream_drain(struct sock *sk, unsigned int len);
 void kseal_stream_done(struct sock *sk, const struct kseal_header *h);
 int kseal_skb_map(struct sk_buff *skb, unsigned int off, unsigned int len,

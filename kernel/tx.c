@@ -15,6 +15,7 @@
 
 #include "alert.h"
 #include "cork.h"
+#include "offload.h"
 #include "seal.h"
 #include "socket.h"
 #include "stats.h"
@@ -116,32 +117,34 @@ unsigned int kseal_tx_unsent(struct sock *sk)
  * written after the KeyUpdate message.
  *
  * Context: process, under the socket lock.
- * Return: 0 or what kseal_key_set() says, or kseal_key_set_explicit().
+ * Return: 0 or what kseal_key_set() says, or kseal_key_set_explicit(); -EOPNOTSUPP if
+ * a device is required (KSEAL_OFFLOAD) and there is none.
  */
 int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 {
 	struct kseal_sock *ks = kseal_get(sk);
 	bool rekey = kseal_tx_keyed(&ks->tx);
 	struct kseal_tx *tx = &ks->tx;
+	union kseal_crypto_info u;
 	int err;
 
-	if (ks->state == KSEAL_EXPLICIT)
-		err = kseal_key_set_explicit(&tx->key, &ks->rx.key, optval,
-					     optlen);
-	else
-		err = kseal_key_set(&tx->key, &ks->rx.key, optval, optlen);
-	if (err)
-		return err;
-	if (rekey) {
+	err = kseal_key_take(&tx->key, &ks->rx.key, optval, optlen,
+			     ks->state == KSEAL_EXPLICIT, &u);
+	if (!err && !rekey) {
+		tx->sk = sk;
+		err = kseal_offload_start(sk, true, &u);
+		if (err)
+			kseal_key_free(&tx->key);
+	}
+	memzero_explicit(&u, sizeof(u));
+	if (!err && rekey) {
 		tx->update_due = false;
 		tx->rekeys++;
 		kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_REKEYS);
-		return 0;
 	}
-	tx->sk = sk;
-	if (ks->state == KSEAL_EXPLICIT)
+	if (!err && !rekey && ks->state == KSEAL_EXPLICIT)
 		kseal_cork_open(sk);
-	return 0;
+	return err;
 }
 
 /**
@@ -216,6 +219,7 @@ static int tx_push(struct sock *sk, struct kseal_tx *tx, int flags)
 	struct msghdr msg = {
 		.msg_flags = MSG_SPLICE_PAGES | MSG_NO_SHARED_FRAGS |
 			     MSG_DONTWAIT | MSG_NOSIGNAL |
+			     (tx->hw ? MSG_SENDPAGE_DECRYPTED : 0) |
 			     (flags & (MSG_MORE | MSG_EOR)),
 	};
 	struct kseal_tx_ring *ring = tx->ring;

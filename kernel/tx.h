@@ -28,6 +28,7 @@ struct kseal_tx_ring;
  *	TCP_CORK)
  * @stopping: the socket is being closed; @work is not scheduled any more
  * @max_payload: bytes of plaintext that a record of data may have
+ * @hw: what is in @ring is for a device to seal (offload.h)
  * @update_due: a KeyUpdate has to go out before the next application data
  * @update_request: it asks the peer for its own
  * @fin: shutdown() has been called, but there is no memory for all that goes before it
@@ -50,6 +51,7 @@ struct kseal_tx {
 	bool stuck;
 	bool more;
 	bool stopping;
+	bool hw;
 	bool update_due;
 	bool update_request;
 	bool fin;

@@ -32,6 +32,14 @@ static void ulp_clone(const struct request_sock *req, struct sock *newsk,
 	kseal_sock_clone(newsk, priority);
 }
 
+static u16 info_conf(const struct kseal_sock *ks, bool keyed,
+		     enum kseal_dev_dir dir)
+{
+	if (!keyed)
+		return TLS_CONF_BASE;
+	return test_bit(dir, &ks->dev_dirs) ? TLS_CONF_HW : TLS_CONF_SW;
+}
+
 /**
  * kseal_ulp_get_info() - for inet_diag (ss -tie): what the kernel's own tls says
  * @sk: socket
@@ -63,10 +71,10 @@ int kseal_ulp_get_info(struct sock *sk, struct sk_buff *skb, bool net_admin)
 	if ((info.version &&
 	     (nla_put_u16(skb, TLS_INFO_VERSION, info.version) ||
 	      nla_put_u16(skb, TLS_INFO_CIPHER, info.cipher_type))) ||
-	    nla_put_u16(skb, TLS_INFO_TXCONF, tx ? TLS_CONF_SW :
-						   TLS_CONF_BASE) ||
-	    nla_put_u16(skb, TLS_INFO_RXCONF, rx ? TLS_CONF_SW :
-						   TLS_CONF_BASE) ||
+	    nla_put_u16(skb, TLS_INFO_TXCONF,
+			info_conf(ks, tx, KSEAL_DEV_TX)) ||
+	    nla_put_u16(skb, TLS_INFO_RXCONF,
+			info_conf(ks, rx, KSEAL_DEV_RX)) ||
 	    nla_put_u16(skb, TLS_INFO_TX_MAX_PAYLOAD_LEN,
 			ks->tx.max_payload) ||
 	    (ks->tls.rx_no_pad && nla_put_flag(skb, TLS_INFO_RX_NO_PAD))) {

@@ -15,6 +15,7 @@
 #include <net/tcp.h>
 
 #include "alert.h"
+#include "offload.h"
 #include "socket.h"
 #include "stats.h"
 #include "stream.h"
@@ -152,6 +153,9 @@ static int rx_decrypt(struct kseal_rx *rx, const struct kseal_header *h,
 	struct kseal_rx_ring *ring = rx->ring;
 	int err;
 
+	if (rx->plain)
+		return kseal_offload_rx_copy(rx, ring->src, nsrc, ring->dst,
+					     ndst, h->payload);
 	sg_mark_end(&ring->src[nsrc]);
 	sg_mark_end(&ring->dst[ndst]);
 	err = kseal_key_open(&rx->key, ring->prefix, ring->src, ring->dst,
@@ -372,7 +376,9 @@ int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 		return 0;
 	}
 
-	nsrc = rx_map_src(sk, rx, &h);
+	err = rx->hw ? kseal_offload_rx_record(sk, rx, rx->ring->prefix, &h) :
+		       0;
+	nsrc = err ?: rx_map_src(sk, rx, &h);
 	err = nsrc;
 	if (err > 0 && msg && h.payload >= RX_DIRECT_MIN && !rx->message_len &&
 	    h.payload <= room && h.type == TLS_RECORD_TYPE_DATA) {

@@ -30,6 +30,7 @@ enum form {
 	CIPHERS,
 	GROUP,
 	ALERT,
+	OFFLOAD,
 	ROLE,
 };
 
@@ -71,6 +72,7 @@ static const struct {
 	[KSEAL_A_GROUP] = { "group", GROUP },
 	[KSEAL_A_TX_ALERT] = { "tx_alert", ALERT },
 	[KSEAL_A_RX_ALERT] = { "rx_alert", ALERT },
+	[KSEAL_A_OFFLOAD] = { "offload", OFFLOAD },
 };
 
 static json_t *address(struct nlattr *attr)
@@ -93,6 +95,18 @@ static json_t *ciphers(const unsigned char *data, size_t size)
 		memcpy(&number, data + i, sizeof(number));
 		json_array_append_new(list, kseal_cipher_name(number));
 	}
+	return list;
+}
+
+/* What a network device does: a list of directions. */
+static json_t *offload(uint32_t mask)
+{
+	json_t *list = json_array();
+
+	if (mask & KSEAL_OFFLOAD_TX)
+		json_array_append_new(list, json_string("tx"));
+	if (mask & KSEAL_OFFLOAD_RX)
+		json_array_append_new(list, json_string("rx"));
 	return list;
 }
 
@@ -124,6 +138,8 @@ static json_t *convert(struct nlattr *attr, enum form form)
 		return size < 2 ? NULL : kseal_group_name(nla_get_u16(attr));
 	case ALERT:
 		return size < 1 ? NULL : kseal_alert_name(nla_get_u8(attr));
+	case OFFLOAD:
+		return size < 4 ? NULL : offload(nla_get_u32(attr));
 	case ROLE:
 		return size < 4 ? NULL : kseal_role_name(nla_get_u32(attr));
 	}

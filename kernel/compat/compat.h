@@ -218,4 +218,48 @@ void kseal_unpin_pages(struct page **pages, unsigned long n, bool dirty);
 
 #endif /* KSEAL_HAVE_IOV_ITER_EXTRACT_PAGES */
 
+/* Without offload of TLS to devices no buffer is marked. */
+static inline bool kseal_skb_decrypted(const struct sk_buff *skb)
+{
+#ifdef CONFIG_TLS_DEVICE
+	return skb->decrypted;
+#else
+	return false;
+#endif
+}
+
+static inline void kseal_frag_fill(skb_frag_t *frag, struct page *page,
+				   unsigned int off, unsigned int len)
+{
+#ifdef KSEAL_HAVE_SKB_FRAG_FILL
+	skb_frag_fill_page_desc(frag, page, off, len);
+#else
+	__skb_frag_set_page(frag, page);
+	skb_frag_off_set(frag, off);
+	skb_frag_size_set(frag, len);
+#endif
+}
+
+/* A member of struct tcp_sock since 6.17. */
+#ifdef CONFIG_TLS_DEVICE
+static inline void kseal_clean_acked_enable(struct sock *sk,
+					    void (*f)(struct sock *sk, u32 seq))
+{
+#ifdef KSEAL_HAVE_CLEAN_ACKED_TCP_SOCK
+	clean_acked_data_enable(tcp_sk(sk), f);
+#else
+	clean_acked_data_enable(inet_csk(sk), f);
+#endif
+}
+
+static inline void kseal_clean_acked_disable(struct sock *sk)
+{
+#ifdef KSEAL_HAVE_CLEAN_ACKED_TCP_SOCK
+	clean_acked_data_disable(tcp_sk(sk));
+#else
+	clean_acked_data_disable(inet_csk(sk));
+#endif
+}
+#endif
+
 #endif /* _KSEAL_COMPAT_H */

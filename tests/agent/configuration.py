@@ -249,6 +249,8 @@ bad("client-ca: no such file", files("chain.pem", "server.key", 'client-auth = "
 bad("client-ca: not of a CA", files("chain.pem", "server.key", 'client-auth = "require"',
                                     f'client-ca = "{certs}/client.pem"'), 5, "not of a CA")
 
+good("a profile's offload", in_profile('offload = "on"'))
+bad("offload", in_profile('offload = "maybe"'), 4, '"maybe": write "auto", "on" or "off"')
 bad("truncation", in_profile('truncation = "maybe"'), 4, '"maybe": write "strict" or "tolerate"')
 bad("proxy-protocol", in_profile('proxy-protocol = "v1"'), 4, '"v1": write "v2"')
 bad("allow: no rule", in_profile('client-auth = "request"', f'client-ca = "{certs}/clients.pem"',

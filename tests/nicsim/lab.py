@@ -28,6 +28,7 @@ KNOBS = ("drop", "duplicate", "reorder", "corrupt", "forge", "partial", "refuse"
 DRIVER_REQ, NEXT_HINT, ASYNC = 0, 1, 2
 RECORD = 16384
 
+directory = "."     # where the modules are
 libc = ctypes.CDLL(None, use_errno=True)
 block = os.urandom(1 << 20)
 
@@ -113,9 +114,12 @@ CARDS = [Card("nicsim0", A), Card("nicsim1", B), Card("nicsim2", A), Card("nicsi
 a, b, a2, b2 = CARDS
 
 
-def load(ko):
+def load(where, *modules):
+    global directory
+    directory = where
     subprocess.run(["modprobe", "-q", "tls"], check=False)
-    sh("insmod", ko, "pairs=2", quiet=False)
+    for name in modules:
+        sh("insmod", f"{where}/{name}.ko", *(["pairs=2"] if name == "kseal_nicsim" else []), quiet=False)
 
 
 def settle():
@@ -165,6 +169,22 @@ def info(bits, key, seq=0):
     material = (key * 100).encode()
     return (0x0303.to_bytes(2, sys.byteorder) + (51 if bits == 128 else 52).to_bytes(2, sys.byteorder) +
             material[:8] + material[8:8 + bits // 8] + material[50:54] + seq.to_bytes(8, "big"))
+
+
+def stats(netns):
+    """kseal's counters of a namespace."""
+    out = sh("ip", "netns", "exec", netns, "cat", "/proc/net/kseal_stat")
+    return {k: int(v) for k, v in (line.split() for line in out.splitlines())}
+
+
+class Counted:
+    """What kseal has counted since."""
+
+    def __init__(self, netns):
+        self.netns, self.before = netns, stats(netns)
+
+    def __getitem__(self, name):
+        return stats(self.netns)[name] - self.before[name]
 
 
 class Link:

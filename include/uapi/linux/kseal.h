@@ -172,6 +172,29 @@
 #define KSEAL_SERVER_NAME	0x4b04	/* string; set and get; before connect() */
 #define KSEAL_INFO		0x4b05	/* struct kseal_info; get only */
 #define KSEAL_REKEY		0x4b06	/* u32, enum kseal_rekey; set only */
+#define KSEAL_OFFLOAD		0x4b08	/* u32, enum kseal_offload; set and get */
+
+/**
+ * enum kseal_offload - whether a network device does the cryptography
+ * @KSEAL_OFFLOAD_AUTO: each direction, if the device and its driver can
+ * @KSEAL_OFFLOAD_ON: it has to: setting a key for which that is not possible fails
+ *	with EOPNOTSUPP, and there is no key. Later the device may go away all the
+ *	same; the records are then sealed and opened in software
+ * @KSEAL_OFFLOAD_OFF: never
+ *
+ * May be set before the first key; EBUSY afterwards. Connections inherit that of
+ * their listener; the agent may set it on its proxy. kseal_offload.ko has to be
+ * loaded (Documentation/offload.rst).
+ */
+enum kseal_offload {
+	KSEAL_OFFLOAD_AUTO,
+	KSEAL_OFFLOAD_ON,
+	KSEAL_OFFLOAD_OFF,
+};
+
+/* KSEAL_A_OFFLOAD */
+#define KSEAL_OFFLOAD_TX	1
+#define KSEAL_OFFLOAD_RX	2
 
 /**
  * enum kseal_cmd - commands of the generic netlink family
@@ -195,7 +218,8 @@
  * @KSEAL_CMD_SOCKET_GET: dump of sealed sockets: ID, ROLE, LOCAL, PEER, PROFILE,
  *	TLS_VERSION, TLS_CIPHER, SERVER_NAME, ALPN, GROUP, RESUMED, PEER_SUBJECT,
  *	PEER_NAMES, PEER_FINGERPRINT, TX_RECORDS, RX_RECORDS, TX_BYTES, RX_BYTES,
- *	TX_REKEYS, RX_REKEYS, TX_ALERT, RX_ALERT (as far as there was one), UID, GID.
+ *	TX_REKEYS, RX_REKEYS, TX_ALERT, RX_ALERT (as far as there was one), UID, GID,
+ *	OFFLOAD.
  * @KSEAL_CMD_REKEY: ID of a sealed socket, REKEY: as the socket option KSEAL_REKEY.
  *	ENOENT if there is no such socket.
  * @KSEAL_CMD_TICKET: notification: ID, MESSAGE: a NewSessionTicket has come.
@@ -268,6 +292,7 @@ enum kseal_cmd {
  * @KSEAL_A_REKEY: u32, &enum kseal_rekey
  * @KSEAL_A_TX_ALERT: u8, the fatal alert that we sent, AlertDescription
  * @KSEAL_A_RX_ALERT: u8, the one that the peer sent
+ * @KSEAL_A_OFFLOAD: u32, KSEAL_OFFLOAD_TX and KSEAL_OFFLOAD_RX: what a device does now
  */
 enum kseal_attr {
 	/* private: */
@@ -315,6 +340,7 @@ enum kseal_attr {
 	KSEAL_A_REKEY,
 	KSEAL_A_TX_ALERT,
 	KSEAL_A_RX_ALERT,
+	KSEAL_A_OFFLOAD,
 	/* private: */
 	__KSEAL_A_MAX
 };

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A server that knows no TLS behind a card that seals: nginx, started through kseal
+run, sends a file with sendfile() to curl. The agent runs in the server's namespace."""
+
+import contextlib
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import lab
+from cases import gone
+from lab import A, B, Counted, Since, a, b, check, equal, eventually
+
+sys.path.insert(1, os.path.join(os.path.dirname(lab.HERE), "e2e"))
+import harness  # noqa: E402
+
+cases = []
+PORT = 8443
+
+
+def each(**values):
+    (name, options), = values.items()
+
+    def decorate(function):
+        for label, value in options.items():
+            cases.append((f"{function.__name__} {label}", lambda ulp, v=value: function(ulp, **{name: v})))
+        return function
+    return decorate
+
+
+@contextlib.contextmanager
+def running(*command, log):
+    p = subprocess.Popen(["ip", "netns", "exec", B, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                         start_new_session=True)
+    try:
+        yield p
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(p.pid, 15)
+        p.wait(20)
+
+
+def nginx_conf(where):
+    temp = "".join(f"    {n}_temp_path {where}/{n};\n"
+                   for n in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    with open(f"{where}/nginx.conf", "w") as f:
+        f.write(f"user root;\nworker_processes 1;\ndaemon off;\npid {where}/pid;\nerror_log stderr info;\n"
+                f"events {{ }}\nhttp {{\n    access_log off;\n    sendfile on;\n    tcp_nopush on;\n{temp}"
+                f"    server {{\n        listen 10.77.0.2:{PORT};\n        root {where};\n    }}\n}}\n")
+
+
+def listening():
+    return f":{PORT}" in lab.sh("ss", "-N", B, "-Htln")
+
+
+def fetch(where, *args):
+    out = subprocess.run(["ip", "netns", "exec", A, "curl", "-sS", "--max-time", "100", "--cacert",
+                          f"{where}/ca.crt", "--resolve", f"{harness.NAME}:{PORT}:10.77.0.2", *args,
+                          f"https://{harness.NAME}:{PORT}/file"], capture_output=True, check=False)
+    equal(out.returncode, 0, f"curl: {out.stderr.decode(errors='replace')}")
+    return out.stdout
+
+
+@each(wire={"lossless": {}, "1 % lost": {"drop": 10, "reorder": 10}})
+def nginx_sends_a_file_through_the_card(ulp, wire):
+    for program in ("nginx", "curl"):
+        if subprocess.run(["which", program], capture_output=True, check=False).returncode:
+            raise lab.Skip(f"no {program} here")
+    for program in (harness.KSEALD, harness.KSEAL):
+        check(os.access(program, os.X_OK), f"{program} is not built")
+    with tempfile.TemporaryDirectory(prefix="kseal-nicsim") as where:
+        harness.tmp = where
+        harness.make_certificate("ca", None, "/CN=kseal test CA")
+        harness.make_certificate("server", "ca", f"/CN={harness.NAME}", f"DNS:{harness.NAME}")
+        harness.write_config(f"{where}/kseald.conf", {
+            "default": {},
+            "on": {"versions": ["1.2"], "offload": "on"},
+        })
+        nginx_conf(where)
+        data = lab.block + lab.block[:123457]
+        with open(f"{where}/file", "wb") as f:
+            f.write(data)
+        with open(f"{where}/log", "w+") as log, \
+                running(harness.KSEALD, "-c", f"{where}/kseald.conf", log=log), \
+                running(harness.KSEAL, "run", "-v", "--port", f"{PORT}=on", "--", "nginx", "-e", "stderr",
+                        "-p", where, "-c", f"{where}/nginx.conf", log=log) as server:
+            def said():
+                with open(f"{where}/log", errors="replace") as f:
+                    return f.read()[-2000:]
+
+            def ready():
+                check(server.poll() is None, said())
+                return listening()
+            eventually(ready, said, 60)
+            time.sleep(0.5)
+            for card in (a, b):
+                card.set(**wire)
+            sent, got, count = Since(b), Since(b), Counted(B)
+            body = fetch(where, "--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256")
+            equal(hashlib.sha256(body).hexdigest(), hashlib.sha256(data).hexdigest(), "the file")
+            check(sent.tx_records >= len(data) // lab.RECORD, f"{sent}")
+            equal(count["KsealTxDeviceRecords"], count["KsealTxRecords"], "records that the card sealed")
+            check(got.rx_add == 1, f"{got}")
+    eventually(lambda: not listening(), "nginx is there still")
+    gone()
