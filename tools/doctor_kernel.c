@@ -207,8 +207,9 @@ void kseal_check_module(struct kseal_patient *patient)
 		kseal_report(patient, geteuid() ? KSEAL_NOTE : KSEAL_BAD, "module", NULL,
 			     "kseal is loaded: %s", patient->why);
 	} else {
-		version = json_string_value(json_object_get(
-			json_object_get(patient->status, "module"), "version"));
+		json_t *module = json_object_get(patient->status, "module");
+
+		version = json_string_value(json_object_get(module, "version"));
 		if (version && !strcmp(version, KSEAL_VERSION))
 			kseal_report(patient, KSEAL_GOOD, "module", NULL, "kseal %s is loaded",
 				     version);

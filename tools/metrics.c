@@ -104,6 +104,12 @@ static void print_counters(const json_t *status)
 	}
 }
 
+static void add(json_t *object, const char *key, json_int_t n)
+{
+	n += json_integer_value(json_object_get(object, key));
+	json_object_set_new(object, key, json_integer(n));
+}
+
 /*
  * Adds up the rows that agree in @keys. Return: an array of objects with those members,
  * "count", and of each key in @sums the sum.
@@ -129,12 +135,9 @@ static json_t *group(const json_t *rows, const char *const *keys, const char *co
 			for (k = 0; keys[k]; k++)
 				json_object_set(found, keys[k], json_object_get(row, keys[k]));
 		}
-		json_object_set_new(found, "count", json_integer(
-			json_integer_value(json_object_get(found, "count")) + 1));
+		add(found, "count", 1);
 		for (k = 0; sums[k]; k++)
-			json_object_set_new(found, sums[k], json_integer(
-				json_integer_value(json_object_get(found, sums[k])) +
-				json_integer_value(json_object_get(row, sums[k]))));
+			add(found, sums[k], json_integer_value(json_object_get(row, sums[k])));
 	}
 	return groups;
 }

@@ -159,10 +159,12 @@ static void rate(json_t *rows, const json_t *before, double seconds)
 
 	json_array_foreach(rows, i, row) {
 		old = find(before, number(row, "id"));
-		for (k = 0; k < 2; k++)
-			json_object_set_new(row, names[k][1], json_real(
-				(number(row, names[k][0]) - (old ? number(old, names[k][0]) : 0)) /
-				seconds));
+		for (k = 0; k < 2; k++) {
+			double grown = number(row, names[k][0]) -
+				       (old ? number(old, names[k][0]) : 0);
+
+			json_object_set_new(row, names[k][1], json_real(grown / seconds));
+		}
 	}
 }
 
