@@ -126,8 +126,13 @@ static enum kseal_credentials_status load_one(struct kseal_certificate *c, enum 
 		return KSEAL_CREDENTIALS_CERTIFICATE;
 	}
 	/* A key elsewhere is compared when it is given to GnuTLS. */
-	if (gnutls_url_is_supported(c->key_path))
+	if (gnutls_url_is_supported(c->key_path)) {
+		if (kseal_file_note(c->key_path) < 0) {
+			snprintf(why, size, "%s: %s", c->key_path, strerror(ENOMEM));
+			return KSEAL_CREDENTIALS_KEY;
+		}
 		return KSEAL_CREDENTIALS_OK;
+	}
 	if (kseal_pem_key(c->key_path, &c->key, why, size) < 0)
 		return KSEAL_CREDENTIALS_KEY;
 	if (!key_matches(c->chain.list[0], c->key)) {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "directory.h"
+#include "file.h"
 
 #define FILES_MAX	4096
 
@@ -75,8 +76,13 @@ int kseal_directory_read(const char *path, const char *suffix, char ***files, si
 			 char *why, size_t size)
 {
 	struct dirent **entries;
-	int n = scandir(path, &entries, NULL, alphasort);
+	int n;
 
+	if (kseal_file_note(path) < 0) {
+		snprintf(why, size, "%s: %s", path, strerror(ENOMEM));
+		return -1;
+	}
+	n = scandir(path, &entries, NULL, alphasort);
 	if (n < 0) {
 		snprintf(why, size, "%s: %s: correct the path, or let kseald read it", path,
 			 strerror(errno));
