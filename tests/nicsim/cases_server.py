@@ -56,11 +56,11 @@ def listening():
     return f":{PORT}" in lab.sh("ss", "-N", B, "-Htln")
 
 
-def fetch(where, *args):
+def fetch(where, said, *args):
     out = subprocess.run(["ip", "netns", "exec", A, "curl", "-sS", "--max-time", "100", "--cacert",
                           f"{where}/ca.crt", "--resolve", f"{harness.NAME}:{PORT}:10.77.0.2", *args,
                           f"https://{harness.NAME}:{PORT}/file"], capture_output=True, check=False)
-    equal(out.returncode, 0, f"curl: {out.stderr.decode(errors='replace')}")
+    equal(out.returncode, 0, f"curl: {out.stderr.decode(errors='replace')}\n{said()}")
     return out.stdout
 
 
@@ -75,10 +75,9 @@ def nginx_sends_a_file_through_the_card(ulp, wire):
         harness.tmp = where
         harness.make_certificate("ca", None, "/CN=kseal test CA")
         harness.make_certificate("server", "ca", f"/CN={harness.NAME}", f"DNS:{harness.NAME}")
-        harness.write_config(f"{where}/kseald.conf", {
-            "default": {},
-            "on": {"versions": ["1.2"], "offload": "on"},
-        })
+        with open(f"{where}/kseald.conf", "w") as f:
+            f.write(f'profile "on" {{\n\tcertificate = "{where}/server.crt"\n\tkey = "{where}/server.key"\n'
+                    '\tversions = {"1.2"}\n\toffload = "on"\n}\n')
         nginx_conf(where)
         data = lab.block + lab.block[:123457]
         with open(f"{where}/file", "wb") as f:
@@ -99,7 +98,7 @@ def nginx_sends_a_file_through_the_card(ulp, wire):
             for card in (a, b):
                 card.set(**wire)
             sent, got, count = Since(b), Since(b), Counted(B)
-            body = fetch(where, "--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256")
+            body = fetch(where, said, "--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256")
             equal(hashlib.sha256(body).hexdigest(), hashlib.sha256(data).hexdigest(), "the file")
             check(sent.tx_records >= len(data) // lab.RECORD, f"{sent}")
             equal(count["KsealTxDeviceRecords"], count["KsealTxRecords"], "records that the card sealed")
