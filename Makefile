@@ -25,6 +25,8 @@ DESTDIR	?=
 PREFIX	?= /usr
 SYSCONFDIR ?= /etc
 UNITDIR	?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+MODULESLOADDIR ?= $(PREFIX)/lib/modules-load.d
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
 
@@ -83,6 +85,7 @@ help:
 	@echo '  make runner      what runs the guests of all that follows'
 	@echo '  make kunit       unit tests of the module, on the debug kernel'
 	@echo '  make records     the record layer against a peer that breaks the rules'
+	@echo '  make packages    the Debian packages: built, installed and used on the stock kernel'
 	@echo '  make faults      each allocation fails once, on the debug kernel'
 	@echo '  make fuzz        a million random records, read and written, on the debug kernel'
 	@echo '                   (FUZZ="-n RECORDS -s SEED"); make fuzz-short: for a minute'
@@ -170,8 +173,8 @@ $(BUILD)/libraries:
 
 # ---- installation -----------------------------------------------------------
 
-.PHONY: install install-module install-user uninstall
-install: install-user install-module
+.PHONY: install install-module install-modules-load install-user uninstall
+install: install-user install-module install-modules-load
 
 install-module: module
 	for m in kseal kseal_offload; do \
@@ -186,13 +189,18 @@ install-user: user
 	install -D -m 644 include/uapi/linux/kseal.h $(DESTDIR)$(PREFIX)/include/linux/kseal.h
 	install -D -m 644 agent/kseald.conf.example $(DESTDIR)$(SYSCONFDIR)/kseal/kseald.conf.example
 	install -D -m 644 -t $(DESTDIR)$(UNITDIR) systemd/*.service
+	install -D -m 644 systemd/kseal.sysusers $(DESTDIR)$(SYSUSERSDIR)/kseal.conf
 	install -D -m 644 tools/completion/kseal.bash $(DESTDIR)$(BASHCOMPDIR)/kseal
 	install -D -m 644 tools/completion/_kseal $(DESTDIR)$(ZSHCOMPDIR)/_kseal
 	for m in Documentation/man/*.[1-8]; do \
 		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${m##*.} $$m || exit; done
 
+install-modules-load:
+	install -D -m 644 systemd/kseal.modules-load $(DESTDIR)$(MODULESLOADDIR)/kseal.conf
+
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/kseald $(DESTDIR)$(PREFIX)/bin/kseal
+	rm -f $(DESTDIR)$(SYSUSERSDIR)/kseal.conf $(DESTDIR)$(MODULESLOADDIR)/kseal.conf
 	rm -f $(DESTDIR)$(BASHCOMPDIR)/kseal $(DESTDIR)$(ZSHCOMPDIR)/_kseal
 	rm -f $(DESTDIR)$(PREFIX)/include/linux/kseal.h $(DESTDIR)$(SYSCONFDIR)/kseal/kseald.conf.example
 	for f in systemd/*.service; do rm -f $(DESTDIR)$(UNITDIR)/$${f##*/}; done
@@ -204,7 +212,7 @@ KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$
 
 # ---- tests ------------------------------------------------------------------
 
-.PHONY: deps demo check static unit runner kunit faults fuzz fuzz-short nicsim offload records e2e \
+.PHONY: deps demo check static unit runner packages kunit faults fuzz fuzz-short nicsim offload records e2e \
 	selftests e2e-debug interop bench
 deps:
 	tests/deps
@@ -215,7 +223,7 @@ demo:
 check:
 	tests/check
 
-static unit runner kunit faults fuzz-short nicsim offload:
+static unit runner packages kunit faults fuzz-short nicsim offload:
 	tests/check $@
 
 fuzz:
