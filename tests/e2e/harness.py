@@ -379,6 +379,9 @@ CLIENTS = {
     "stranger": {"ca": "other-ca.crt"},
     "mutual": {"ca": "ca.crt", "certificate": "client.crt", "key": "client.key"},
     "tolerant": {"ca": "ca.crt", "truncation": "tolerate"},
+    "named": {"ca": "ca.crt", "server-name": NAME},
+    "short": {"ca": "ca.crt", "timeout": 1},
+    "old": {"ca": "ca.crt", "versions": ["1.2"]},
 }
 
 
