@@ -482,6 +482,28 @@ int kseal_connect_peek_len(struct socket *sock)
 }
 
 /**
+ * kseal_connect_set_rcvlowat() - SO_RCVLOWAT of a connector
+ * @sk: socket
+ * @val: bytes of plaintext
+ *
+ * Kept until it is sealed: a message of the handshake may be shorter.
+ *
+ * Context: process, under the socket lock.
+ * Return: 0 or a negative errno.
+ */
+int kseal_connect_set_rcvlowat(struct sock *sk, int val)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+
+	if (kseal_is_open(ks))
+		return kseal_set_rcvlowat(sk, val);
+	if (!ks->hooked)
+		return ks->family->base_ops->set_rcvlowat(sk, val);
+	ks->lowat = max(val, 1);
+	return 0;
+}
+
+/**
  * kseal_connect_poll() - poll() of a connector
  * @file: of @sock
  * @sock: socket

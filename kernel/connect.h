@@ -29,6 +29,7 @@ ssize_t kseal_connect_splice_read(struct socket *sock, loff_t *ppos,
 				  struct pipe_inode_info *pipe, size_t len,
 				  unsigned int flags);
 int kseal_connect_peek_len(struct socket *sock);
+int kseal_connect_set_rcvlowat(struct sock *sk, int val);
 int kseal_connect_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);
 int kseal_connect_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			  int flags);

@@ -430,15 +430,11 @@ __poll_t kseal_listen_poll(struct file *file, struct socket *sock,
 {
 	struct kseal_sock *ks = kseal_get(sock->sk);
 
-	switch (inet_sk_state_load(sock->sk)) {
-	case TCP_LISTEN:
-		break;
-	case TCP_CLOSE:
+	if (inet_sk_state_load(sock->sk) == TCP_CLOSE)
 		return ks->family->base_ops->poll(file, sock, wait);
-	default:	/* connect() has been called just now */
-		return 0;
-	}
 	sock_poll_wait(file, sock, wait);
+	if (inet_sk_state_load(sock->sk) != TCP_LISTEN)
+		return 0;	/* connect() has been called just now */
 	return list_empty_careful(&ks->listener->ready) ?
 	       0 : EPOLLIN | EPOLLRDNORM;
 }

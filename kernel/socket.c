@@ -164,7 +164,9 @@ void kseal_hook(struct sock *sk, const struct kseal_callbacks *ours)
 	ks->saved.write_space	= sk->sk_write_space;
 	ks->saved.state_change	= sk->sk_state_change;
 	ks->saved.error_report	= sk->sk_error_report;
+	ks->lowat = sk->sk_rcvlowat;
 	ks->hooked = true;
+	WRITE_ONCE(sk->sk_rcvlowat, 1);
 	sk->sk_data_ready	= ours->data_ready;
 	sk->sk_write_space	= ours->write_space;
 	sk->sk_state_change	= ours->state_change;
@@ -184,6 +186,7 @@ void kseal_unhook(struct sock *sk)
 	if (!ks->hooked)
 		return;
 	ks->hooked = false;
+	WRITE_ONCE(sk->sk_rcvlowat, ks->lowat);
 	sk->sk_data_ready	= ks->saved.data_ready;
 	sk->sk_write_space	= ks->saved.write_space;
 	sk->sk_state_change	= ks->saved.state_change;
@@ -318,6 +321,7 @@ static void kseal_family_build(struct kseal_family *f, struct proto *base,
 	f->connect_ops.listen	= open_listen_sock;
 	f->connect_ops.poll	= kseal_connect_poll;
 	f->connect_ops.shutdown	= kseal_connect_shutdown;
+	f->connect_ops.set_rcvlowat = kseal_connect_set_rcvlowat;
 	ops_set_gate(&f->connect_ops);
 
 	f->open_ops = *ops;

@@ -78,6 +78,7 @@ struct kseal_callbacks {
  * @saved: states CONNECTING and HELD: the callbacks that were there before ours;
  *	with @hooked guarded by sk_callback_lock
  * @hooked: @saved is in use
+ * @lowat: likewise, the application's SO_RCVLOWAT: the agent waits for less
  * @peer: what the agent told about the connection; constant once SEALED
  * @portid: the agent's worker that did the handshake
  * @worker: its number
@@ -112,6 +113,7 @@ struct kseal_sock {
 	struct sock *proxy_sk;
 	struct kseal_callbacks saved;
 	bool hooked;
+	int lowat;
 
 	struct kseal_peer *peer;
 	u32 portid;

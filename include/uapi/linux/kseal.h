@@ -380,7 +380,7 @@ enum kseal_rekey {
 /**
  * struct kseal_info - value of the socket option KSEAL_INFO
  * @flags: KSEAL_INFO_*
- * @role: &enum kseal_role
+ * @role: &enum kseal_role; 0 before listen() or connect() has made it one
  * @tls_version: 0x0303 or 0x0304, 0 while there are no keys
  * @tls_cipher: TLS_CIPHER_* of <linux/tls.h>
  * @group: NamedGroup, 0 if not known
