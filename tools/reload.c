@@ -35,15 +35,15 @@ static const struct argp argp = {
 static pid_t agent_pid(void)
 {
 	char why[KSEAL_MESSAGE_LEN];
-	json_t *status = kseal_query(why);
+	json_t *status = kseal_query(why), *worker;
 	pid_t pid;
 
 	if (!status) {
 		kseal_say("%s", why);
 		return 0;
 	}
-	pid = json_integer_value(json_object_get(
-		json_array_get(json_object_get(status, "workers"), 0), "pid"));
+	worker = json_array_get(json_object_get(status, "workers"), 0);
+	pid = json_integer_value(json_object_get(worker, "pid"));
 	json_decref(status);
 	if (!pid)
 		kseal_say("no agent is running in this network namespace; start it with "
@@ -130,7 +130,8 @@ int kseal_cmd_reload(int argc, char **argv)
 	}
 	while (!length) {
 		if (poll(&poller, 1, PATIENCE) <= 0) {
-			kseal_say("the agent (pid %d) does not answer; its log says more", (int)pid);
+			kseal_say("the agent (pid %d) does not answer; its log says more",
+				  (int)pid);
 			return EXIT_FAILURE;
 		}
 		length = receive(poller.fd, pid, text, sizeof(text));
