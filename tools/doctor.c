@@ -3,7 +3,8 @@
  * kseal doctor: why it does not work, and what to do about it.
  *
  * A list of checks (doctor_kernel.c, doctor_system.c), each with one line of finding
- * and, where something is wrong, one of remedy. Nothing is changed.
+ * and, where something is wrong, one of remedy. Nothing is changed; but the kernel loads
+ * the module, if it can, for whoever asks for it (its netlink family).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
