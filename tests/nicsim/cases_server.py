@@ -4,11 +4,11 @@ run, sends a file with sendfile() to curl. The agent runs in the server's namesp
 
 import contextlib
 import hashlib
+import json
 import os
 import subprocess
 import sys
 import tempfile
-import time
 
 import lab
 from cases import gone
@@ -56,6 +56,13 @@ def listening():
     return f":{PORT}" in lab.sh("ss", "-N", B, "-Htln")
 
 
+def registered():
+    """A worker of the agent is there: before that, connections wait for it only so long."""
+    out = subprocess.run(["ip", "netns", "exec", B, harness.KSEAL, "status", "--json"],
+                         capture_output=True, check=False)
+    return not out.returncode and json.loads(out.stdout)["workers"]
+
+
 def fetch(where, said, *args):
     out = subprocess.run(["ip", "netns", "exec", A, "curl", "-sS", "--max-time", "100", "--cacert",
                           f"{where}/ca.crt", "--resolve", f"{harness.NAME}:{PORT}:10.77.0.2", *args,
@@ -92,9 +99,8 @@ def nginx_sends_a_file_through_the_card(ulp, wire):
 
             def ready():
                 check(server.poll() is None, said())
-                return listening()
+                return listening() and registered()
             eventually(ready, said, 60)
-            time.sleep(0.5)
             for card in (a, b):
                 card.set(**wire)
             sent, got, count = Since(b), Since(b), Counted(B)
