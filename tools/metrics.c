@@ -25,6 +25,7 @@ static const struct {
 	const char *name, *help, *unit;
 } counters[] = {
 	{ "KsealListeners", "Sockets armed as listeners", NULL },
+	{ "KsealConnectors", "Connections begun by sealed connectors", NULL },
 	{ "KsealHandshakes", "Connections handed to the agent", NULL },
 	{ "KsealSealed", "Handshakes completed", NULL },
 	{ "KsealAccepted", "Sealed connections taken by accept()", NULL },
@@ -43,6 +44,14 @@ static const struct {
 	{ "KsealRxAlerts", "Streams ended by a fatal alert of the peer", NULL },
 	{ "KsealTruncated", "Streams cut without close_notify", NULL },
 	{ "KsealTxLimit", "Streams ended by the limit of a key", NULL },
+	{ "KsealTxDevice", "Sockets whose records a device has sealed", NULL },
+	{ "KsealRxDevice", "Sockets whose records a device has opened", NULL },
+	{ "KsealTxDeviceRecords", "Records sealed by devices", NULL },
+	{ "KsealRxDeviceRecords", "Records opened by devices", NULL },
+	{ "KsealRxMixed", "Records that a device had opened in part", NULL },
+	{ "KsealTxResync", "Resynchronisations of devices that seal", NULL },
+	{ "KsealRxResync", "Resynchronisations of devices that open", NULL },
+	{ "KsealDeviceLost", "Sockets that went from a device to software", NULL },
 };
 
 /* KsealTxBytes: kseal_tx_bytes */

@@ -198,6 +198,7 @@ def sealed_listeners_outlive_the_supervisor():
     port = free_port()
     with kseal_run(helper("echo"), "blocking", str(port)) as program:
         program.listening(port)
+        is_sealed(port)     # so its listen() has returned: the supervisor listens a moment earlier
         os.kill(program.pid, signal.SIGKILL)
         program.wait()
         is_sealed(port)
@@ -468,7 +469,9 @@ def metrics_are_openmetrics():
     families = {f.name: f for f in text_string_to_metric_families(text)}
 
     def sample(name, **labels):
-        family = next(f for f in families.values() if name.startswith(f.name))
+        # kseal_tx_device_records_total is none of kseal_tx_device
+        family = max((f for f in families.values() if name.startswith(f.name)),
+                     key=lambda f: len(f.name))
         found = [s.value for s in family.samples
                  if s.name == name and labels.items() <= s.labels.items()]
         assert len(found) == 1, f"{name} {labels}: {found} in\n{text}"
