@@ -44,14 +44,14 @@ static const struct {
 	{ "KsealRxAlerts", "Streams ended by a fatal alert of the peer", NULL },
 	{ "KsealTruncated", "Streams cut without close_notify", NULL },
 	{ "KsealTxLimit", "Streams ended by the limit of a key", NULL },
-	{ "KsealTxDevice", "Sockets whose records a device has sealed", NULL },
-	{ "KsealRxDevice", "Sockets whose records a device has opened", NULL },
+	{ "KsealTxDevice", "Outgoing streams given to a device", NULL },
+	{ "KsealRxDevice", "Incoming streams given to a device", NULL },
 	{ "KsealTxDeviceRecords", "Records sealed by devices", NULL },
 	{ "KsealRxDeviceRecords", "Records opened by devices", NULL },
 	{ "KsealRxMixed", "Records that a device had opened in part", NULL },
 	{ "KsealTxResync", "Resynchronisations of devices that seal", NULL },
 	{ "KsealRxResync", "Resynchronisations of devices that open", NULL },
-	{ "KsealDeviceLost", "Sockets that went from a device to software", NULL },
+	{ "KsealDeviceLost", "Streams taken back from a device that was in use", NULL },
 };
 
 /* KsealTxBytes: kseal_tx_bytes */
