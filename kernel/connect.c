@@ -165,6 +165,8 @@ int kseal_connector_look(struct kseal_handshake *hs)
 			WRITE_ONCE(ks->state, KSEAL_HELD);
 		else if (ks->state == KSEAL_HELD && sk->sk_state == TCP_CLOSE)
 			err = sk->sk_err ?: ECONNRESET;
+		if (err == EPIPE)	/* a reset that came behind a FIN */
+			err = ECONNRESET;
 	}
 	release_sock(sk);
 	if (start)
