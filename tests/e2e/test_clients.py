@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 
 import harness
@@ -261,7 +262,8 @@ if "timed" in way:
 if "nonblocking" in way:
     s.setblocking(False)
     error = s.connect_ex((host, port))
-    assert error == errno.EINPROGRESS, error
+    if error != errno.EINPROGRESS:      # the agent may be quicker than the call
+        how(error or errno.EPROTO)
     # Whichever call comes first after the failure is told of it.
     try:
         s.send(line)
@@ -389,18 +391,20 @@ def errors_of_connect_are_told_apart():
         fails("a silent server", ("ETIMEDOUT",), f"127.0.0.1:{port}=short", port, way, 10)
         fails("no such profile", ("ENOKEY",), f"127.0.0.1:{port}=nonesuch", port, way, 5)
 
+        over = threading.Event()
+
         def hang_up():
-            sock.settimeout(60)
-            for _ in range(8):          # those above are in the queue
-                conn = sock.accept()[0]
-                conn.setblocking(False)
-                time.sleep(0.1)
-                conn.close()
+            sock.settimeout(0.2)
+            while not over.is_set():    # those above are in the queue too
+                with contextlib.suppress(TimeoutError):
+                    conn = sock.accept()[0]
+                    time.sleep(0.1)
+                    conn.close()
         thread = Thread(hang_up)
         fails("it hangs up", ("ECONNRESET", "EPROTO"), f"127.0.0.1:{port}", port, way, 10)
+        over.set()
+        thread.join()
         sock.close()
-        with contextlib.suppress(OSError):
-            thread.join()
     port = free_port()
     with openssl_server(port, "1.3"):
         fails("no common version", ("EPROTO",), f"127.0.0.1:{port}=old", port, "blocking")
