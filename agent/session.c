@@ -2,38 +2,28 @@
 /*
  * One TLS handshake in flight. Called by worker.c, all from the thread of one
  * event loop: a session needs no lock.
- *
- * GnuTLS works through send and receive functions of ours: they never block, they
- * note whether all output has left, and with them GnuTLS does not try the kernel's
- * own "tls" ULP on the descriptor.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <gnutls/gnutls.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "connection.h"
 #include "credentials.h"
+#include "outcome.h"
 #include "proxy_protocol.h"
-#include "session.h"
+#include "record_limit.h"
 #include "resumption.h"
+#include "session.h"
+#include "transport.h"
 #include "verify.h"
-
-#define WITHDRAWN	"withdrawn by the kernel: deadline, or socket closed"
-
-/* RFC 8446 section 4.2, section 5.1 */
-#define EXT_MAX_FRAGMENT_LENGTH	1
-#define EXT_RECORD_SIZE_LIMIT	28
-#define RECORD_MAX		16384
 
 #define HANDSHAKE_HEADER	4	/* RFC 8446 section 4: type, length */
 #define TICKETS_A_SESSION	8	/* more than any server should send */
@@ -49,17 +39,14 @@
  * @ops: of the owner
  * @data: for @ops
  * @tls: the GnuTLS session
- * @io: readiness of @fd
+ * @ready: readiness of @fd
  * @deadline: end of the time allowed
  * @started: CLOCK_MONOTONIC microseconds
  * @secrets: TLS 1.3 traffic secrets seen so far
- * @record_size_limit: the peer's (RFC 8449); 0 if it has none
- * @max_fragment: likewise, by the older extension (RFC 6066)
+ * @limit: on the length of our records
  * @finished: the handshake is complete: no secret may change any more
  * @disturbed: a secret changed after @finished
- * @unsent: the socket did not take everything that GnuTLS wanted to send
- * @muted: receive nothing: only look at what GnuTLS has buffered
- * @io_error: errno of the last failed send or receive
+ * @io: sends and receives on @fd
  * @verdict: on the peer's certificate
  * @tickets: that have come after the handshake
  * @preamble: of @outcome, NULL if none
@@ -75,17 +62,14 @@ struct kseal_session {
 	const struct kseal_session_ops *ops;
 	void *data;
 	gnutls_session_t tls;
-	sd_event_source *io;
+	sd_event_source *ready;
 	sd_event_source *deadline;
 	uint64_t started;
 	struct kseal_secrets secrets;
-	unsigned int record_size_limit;
-	unsigned int max_fragment;
+	struct kseal_record_limit limit;
 	bool finished;
 	bool disturbed;
-	bool unsent;
-	bool muted;
-	int io_error;
+	struct kseal_transport io;
 	struct kseal_verdict verdict;
 	unsigned int tickets;
 	unsigned char *preamble;
@@ -97,72 +81,12 @@ static bool is_client(const struct kseal_session *s)
 	return s->profile->role == KSEAL_ROLE_CLIENT;
 }
 
-/* How reasons call the other side. */
-static const char *peer_of(const struct kseal_session *s)
-{
-	return is_client(s) ? "server" : "client";
-}
-
 static uint64_t now_usec(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
-}
-
-static int set_reason(struct kseal_session *s, int status, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int set_reason(struct kseal_session *s, int status, const char *fmt, ...)
-{
-	va_list ap;
-
-	s->outcome.status = status;
-	va_start(ap, fmt);
-	vsnprintf(s->outcome.reason, sizeof(s->outcome.reason), fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
-static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t size)
-{
-	struct kseal_session *s = ptr;
-	ssize_t n;
-
-	if (s->muted) {
-		gnutls_transport_set_errno(s->tls, EAGAIN);
-		return -1;
-	}
-	n = recv(s->fd, buf, size, MSG_DONTWAIT);
-	if (n < 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			s->io_error = errno;
-		gnutls_transport_set_errno(s->tls, errno);
-	}
-	return n;
-}
-
-static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int count)
-{
-	struct kseal_session *s = ptr;
-	struct msghdr msg = {
-		.msg_iov = (struct iovec *)iov,
-		.msg_iovlen = count,
-	};
-	size_t size = 0;
-	ssize_t n;
-
-	for (int i = 0; i < count; i++)
-		size += iov[i].iov_len;
-	n = sendmsg(s->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	s->unsent = n < 0 || (size_t)n < size;
-	if (n < 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			s->io_error = errno;
-		gnutls_transport_set_errno(s->tls, errno);
-	}
-	return n;
 }
 
 /*
@@ -198,133 +122,33 @@ static int verify_peer(gnutls_session_t tls)
 	int ret = kseal_verify(tls, &s->expected, &s->verdict);
 
 	if (ret < 0)
-		set_reason(s, EKEYREJECTED, "%s", s->verdict.reason);
+		kseal_outcome_set(&s->outcome, EKEYREJECTED, "%s", s->verdict.reason);
 	return ret;
 }
 
 static void finish(struct kseal_session *s)
 {
 	s->outcome.milliseconds = (now_usec() - s->started) / 1000;
-	sd_event_source_disable_unref(s->io);
+	sd_event_source_disable_unref(s->ready);
 	sd_event_source_disable_unref(s->deadline);
-	s->io = NULL;
+	s->ready = NULL;
 	s->deadline = NULL;
 	s->ops->done(s, s->data, &s->outcome);
-}
-
-/* RFC 8446 section 4.2.7, RFC 7919. */
-static uint16_t named_group(gnutls_group_t group)
-{
-	static const struct {
-		gnutls_group_t group;
-		uint16_t number;
-	} groups[] = {
-		{ GNUTLS_GROUP_X25519, 0x001d },
-		{ GNUTLS_GROUP_SECP256R1, 0x0017 },
-		{ GNUTLS_GROUP_SECP384R1, 0x0018 },
-		{ GNUTLS_GROUP_SECP521R1, 0x0019 },
-		{ GNUTLS_GROUP_X448, 0x001e },
-		{ GNUTLS_GROUP_FFDHE2048, 0x0100 },
-		{ GNUTLS_GROUP_FFDHE3072, 0x0101 },
-		{ GNUTLS_GROUP_FFDHE4096, 0x0102 },
-		{ GNUTLS_GROUP_FFDHE6144, 0x0103 },
-		{ GNUTLS_GROUP_FFDHE8192, 0x0104 },
-	};
-
-	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
-		if (groups[i].group == group)
-			return groups[i].number;
-	}
-	return 0;
-}
-
-/* What is known of the handshake so far; a failed one is logged with it as well. */
-static void describe(struct kseal_session *s)
-{
-	struct kseal_outcome *o = &s->outcome;
-	size_t len = sizeof(o->server_name) - 1;
-	gnutls_datum_t alpn;
-	unsigned int type;
-
-	if (!is_client(s) &&
-	    gnutls_server_name_get(s->tls, o->server_name, &len, &type, 0) < 0)
-		o->server_name[0] = '\0';
-	if (gnutls_alpn_get_selected_protocol(s->tls, &alpn) == 0 &&
-	    alpn.size < sizeof(o->alpn)) {
-		memcpy(o->alpn, alpn.data, alpn.size);
-		o->alpn[alpn.size] = '\0';
-	}
-	if (gnutls_cipher_get(s->tls) != GNUTLS_CIPHER_NULL) {
-		o->version = gnutls_protocol_get_name(gnutls_protocol_get_version(s->tls));
-		o->cipher = gnutls_cipher_get_name(gnutls_cipher_get(s->tls));
-		o->group = named_group(gnutls_group_get(s->tls));
-	}
-	o->resumed = gnutls_session_is_resumed(s->tls);
-}
-
-static void explain_io(struct kseal_session *s)
-{
-	switch (s->io_error) {
-	case 0:
-		set_reason(s, ECONNRESET, "the %s left during the handshake", peer_of(s));
-		break;
-	case ESHUTDOWN:
-		set_reason(s, ESHUTDOWN, WITHDRAWN);
-		break;
-	default:
-		set_reason(s, s->io_error, "%s", strerror(s->io_error));
-	}
 }
 
 /* gnutls_handshake() failed for good: say so to the peer and to the owner. */
 static void fail_handshake(struct kseal_session *s, int error)
 {
-	const char *name;
-
-	switch (error) {
-	case GNUTLS_E_PREMATURE_TERMINATION:
-	case GNUTLS_E_PULL_ERROR:
-	case GNUTLS_E_PUSH_ERROR:
-		explain_io(s);
-		goto out;
-	case GNUTLS_E_FATAL_ALERT_RECEIVED:
-		name = gnutls_alert_get_name(gnutls_alert_get(s->tls));
-		set_reason(s, is_client(s) ? EPROTO : ECONNABORTED,
-			   "the %s refuses: alert \"%s\"", peer_of(s),
-			   name ? name : "unknown");
-		goto out;
-	case GNUTLS_E_NO_CERTIFICATE_FOUND:
-	case GNUTLS_E_CERTIFICATE_REQUIRED:
-		if (!s->outcome.reason[0])
-			set_reason(s, EKEYREJECTED, "the %s has no certificate", peer_of(s));
-		break;
-	case GNUTLS_E_CERTIFICATE_ERROR:
-	case GNUTLS_E_KEY_USAGE_VIOLATION:
-		if (!s->outcome.reason[0])
-			set_reason(s, EKEYREJECTED, "%s certificate: %s", peer_of(s),
-				   gnutls_strerror(error));
-		break;
-	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
-	case GNUTLS_E_UNEXPECTED_PACKET_LENGTH:
-	case GNUTLS_E_RECORD_OVERFLOW:
-	case GNUTLS_E_UNEXPECTED_PACKET:
-		set_reason(s, EPROTO, "not TLS, or damaged: %s", gnutls_strerror(error));
-		break;
-	case GNUTLS_E_MEMORY_ERROR:
-		set_reason(s, ENOMEM, "%s", gnutls_strerror(error));
-		break;
-	default:
-		if (!s->outcome.reason[0])
-			set_reason(s, EPROTO, "%s", gnutls_strerror(error));
-	}
+	struct kseal_outcome *o = &s->outcome;
 
 	/* The peer's own loss if the socket does not take it now. */
-	if (s->verdict.alert)
-		gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, s->verdict.alert);
-	else
-		gnutls_alert_send_appropriate(s->tls, error);
-out:
-	describe(s);
+	if (kseal_outcome_explain(o, s->tls, error, s->io.error)) {
+		if (s->verdict.alert)
+			gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, s->verdict.alert);
+		else
+			gnutls_alert_send_appropriate(s->tls, error);
+	}
+	kseal_outcome_describe(o, s->tls);
 	finish(s);
 }
 
@@ -334,6 +158,7 @@ out:
  */
 static int check_peer(struct kseal_session *s)
 {
+	struct kseal_outcome *o = &s->outcome;
 	const gnutls_datum_t *certs;
 	unsigned int count;
 	int ret;
@@ -346,10 +171,10 @@ static int check_peer(struct kseal_session *s)
 	certs = gnutls_certificate_get_peers(s->tls, &count);
 	if (!certs || !count)
 		return 0;
-	ret = kseal_identity_read(&s->outcome.peer, &certs[0]);
+	ret = kseal_identity_read(&o->peer, &certs[0]);
 	if (ret < 0)
-		set_reason(s, EKEYREJECTED, "%s certificate: %s", peer_of(s),
-			   gnutls_strerror(ret));
+		kseal_outcome_set(o, EKEYREJECTED, "%s certificate: %s", kseal_outcome_peer(o),
+				  gnutls_strerror(ret));
 	return ret;
 }
 
@@ -360,107 +185,52 @@ static int check_peer(struct kseal_session *s)
  */
 static int check_boundary(struct kseal_session *s)
 {
+	struct kseal_outcome *o = &s->outcome;
 	unsigned char number[8], byte;
 	uint64_t next = 0;
 	int ret;
 
-	if (s->unsent)
-		return set_reason(s, EPROTO, "output is left over after the handshake");
+	if (s->io.unsent)
+		return kseal_outcome_set(o, EPROTO, "output is left over after the handshake");
 	if (gnutls_record_check_pending(s->tls))
-		return set_reason(s, EPROTO, "data came inside the handshake's last record");
+		return kseal_outcome_set(o, EPROTO, "data came inside the handshake's last record");
 
-	s->muted = true;
+	s->io.muted = true;
 	ret = gnutls_record_recv(s->tls, &byte, 1);
-	s->muted = false;
-	if (ret != GNUTLS_E_AGAIN || s->disturbed || s->unsent)
-		return set_reason(s, EPROTO, "a message came inside the handshake's last record");
+	s->io.muted = false;
+	if (ret != GNUTLS_E_AGAIN || s->disturbed || s->io.unsent)
+		return kseal_outcome_set(o, EPROTO,
+					 "a message came inside the handshake's last record");
 
 	/* Record 0 of TLS 1.2's only key was the peer's Finished. */
 	ret = gnutls_record_get_state(s->tls, 1, NULL, NULL, NULL, number);
 	for (int i = 0; i < 8; i++)
 		next = next << 8 | number[i];
 	if (ret < 0 || next != (gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_2))
-		return set_reason(s, EPROTO, "a record was read beyond the handshake");
+		return kseal_outcome_set(o, EPROTO, "a record was read beyond the handshake");
 	return 0;
-}
-
-/* RFC 8449 section 4; RFC 6066 section 4. */
-static int on_extension(void *data, unsigned int type, const unsigned char *value,
-			unsigned int size)
-{
-	struct kseal_session *s = data;
-
-	if (type == EXT_RECORD_SIZE_LIMIT && size == 2)
-		s->record_size_limit = value[0] << 8 | value[1];
-	else if (type == EXT_MAX_FRAGMENT_LENGTH && size == 1 && value[0] >= 1 && value[0] <= 4)
-		s->max_fragment = 256U << value[0];
-	return 0;
-}
-
-/*
- * GnuTLS keeps to the peer's limit itself, but does not tell it. A server's is in its
- * EncryptedExtensions, or in TLS 1.2 in its ServerHello behind version, random, session
- * ID, cipher suite and compression method (RFC 5246 section 7.4.1.3).
- */
-static int on_hello(gnutls_session_t tls, unsigned int type, unsigned int when,
-		    unsigned int incoming, const gnutls_datum_t *msg)
-{
-	unsigned int flags = type == GNUTLS_HANDSHAKE_CLIENT_HELLO ?
-			     GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO : 0;
-	gnutls_datum_t extensions = *msg;
-	size_t skip = 0;
-
-	(void)when;
-	if (!incoming || (type != GNUTLS_HANDSHAKE_CLIENT_HELLO &&
-			  type != GNUTLS_HANDSHAKE_SERVER_HELLO &&
-			  type != GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS))
-		return 0;
-	if (type == GNUTLS_HANDSHAKE_SERVER_HELLO) {
-		skip = 2 + 32 + 1;
-		if (msg->size >= skip)
-			skip += msg->data[skip - 1] + 2 + 1;
-	}
-	if (msg->size <= skip)
-		return 0;
-	extensions.data += skip;
-	extensions.size -= skip;
-	return gnutls_ext_raw_parse(gnutls_session_get_ptr(tls), on_extension, &extensions,
-				    flags);
-}
-
-/*
- * The plaintext that a record of ours may have; 0 if the protocol is the only limit.
- * The record size limit of TLS 1.3 counts the content type, too.
- */
-static uint16_t max_payload(const struct kseal_session *s)
-{
-	unsigned int limit = s->record_size_limit;
-
-	if (!limit)
-		limit = s->max_fragment;
-	else if (gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3)
-		limit--;
-	return limit < RECORD_MAX ? limit : 0;
 }
 
 static int seal(struct kseal_session *s)
 {
+	struct kseal_outcome *o = &s->outcome;
 	const char *step = NULL;
 	struct kseal_keys keys;
 	int ret;
 
 	ret = kseal_keys_extract(&keys, s->tls, &s->secrets);
 	if (ret < 0)
-		return set_reason(s, EOPNOTSUPP, "no keys for the kernel: %s",
-				  gnutls_strerror(ret));
-	keys.max_payload = max_payload(s);
+		return kseal_outcome_set(o, EOPNOTSUPP, "no keys for the kernel: %s",
+					 gnutls_strerror(ret));
+	keys.max_payload = kseal_record_limit_payload(&s->limit, s->tls);
 	keys.offload = s->profile->offload;
 	ret = s->ops->install(s->fd, &keys, &step);
 	kseal_keys_wipe(&keys);
 	if (ret == -ESHUTDOWN)
-		return set_reason(s, ESHUTDOWN, WITHDRAWN);
+		return kseal_outcome_withdrawn(o);
 	if (ret < 0)
-		return set_reason(s, -ret, "the kernel refuses %s: %s", step, strerror(-ret));
+		return kseal_outcome_set(o, -ret, "the kernel refuses %s: %s", step,
+					 strerror(-ret));
 	return 0;
 }
 
@@ -475,8 +245,8 @@ static int make_preamble(struct kseal_session *s)
 		o->preamble_size = kseal_proxy_header(s->preamble, KSEAL_PREAMBLE_MAX, s->tls,
 						      &s->conn, o);
 	if (!o->preamble_size)
-		return set_reason(s, ENOMEM, "no header of the PROXY protocol: %s",
-				  s->preamble ? "too long" : strerror(ENOMEM));
+		return kseal_outcome_set(o, ENOMEM, "no header of the PROXY protocol: %s",
+					 s->preamble ? "too long" : strerror(ENOMEM));
 	o->preamble = s->preamble;
 	return 0;
 }
@@ -500,7 +270,7 @@ static void complete(struct kseal_session *s)
 		fail_handshake(s, GNUTLS_E_CERTIFICATE_ERROR);
 		return;
 	}
-	describe(s);
+	kseal_outcome_describe(&s->outcome, s->tls);
 	s->outcome.tolerate_truncation = s->profile->tolerate_truncation;
 	/* Once the kernel may hold the keys, GnuTLS must not use them any more. */
 	if (check_boundary(s) < 0)
@@ -546,8 +316,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *data)
 
 	(void)source;
 	(void)usec;
-	describe(s);
-	set_reason(s, ETIMEDOUT, "the handshake took too long");
+	kseal_outcome_describe(&s->outcome, s->tls);
+	kseal_outcome_set(&s->outcome, ETIMEDOUT, "the handshake took too long");
 	finish(s);
 	return 0;
 }
@@ -584,7 +354,8 @@ static int set_up_client(struct kseal_session *s)
 	}
 	e->required = true;
 	if (ret < 0 || (!e->host && !e->ip_size)) {
-		set_reason(s, EKEYREJECTED, "no certificate can be valid for this server name");
+		kseal_outcome_set(&s->outcome, EKEYREJECTED,
+				  "no certificate can be valid for this server name");
 		return 0;
 	}
 	ret = e->host ? gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, e->name,
@@ -617,21 +388,29 @@ static int on_server_name(gnutls_session_t tls)
 		name[0] = '\0';
 	ret = kseal_credentials_choose(s->profile->credentials, s->profile, tls, name);
 	if (ret == GNUTLS_E_UNRECOGNIZED_NAME)
-		set_reason(s, EPROTO, "no certificate for %s, and sni is \"strict\"",
-			   name[0] ? "the name that the client asks for" :
-			   "a client that asks for no name");
+		kseal_outcome_set(&s->outcome, EPROTO,
+				  "no certificate for %s, and sni is \"strict\"",
+				  name[0] ? "the name that the client asks for" :
+				  "a client that asks for no name");
 	return ret;
+}
+
+static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when,
+		      unsigned int incoming, const gnutls_datum_t *msg)
+{
+	struct kseal_session *s = gnutls_session_get_ptr(tls);
+
+	(void)when;
+	return incoming ? kseal_record_limit_read(&s->limit, type, msg) : 0;
 }
 
 static void set_hooks(struct kseal_session *s)
 {
 	gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
-					   on_hello);
+					   on_message);
 	gnutls_handshake_set_secret_function(s->tls, keep_secret);
 	gnutls_session_set_keylog_function(s->tls, keep_no_log);
-	gnutls_transport_set_ptr(s->tls, s);
-	gnutls_transport_set_pull_function(s->tls, pull);
-	gnutls_transport_set_vec_push_function(s->tls, push);
+	kseal_transport_set(&s->io, s->tls, s->fd);
 }
 
 static int set_up_tls(struct kseal_session *s)
@@ -692,10 +471,11 @@ struct kseal_session *kseal_session_start(sd_event *event, int fd,
 	s->ops = ops;
 	s->data = data;
 	s->started = now_usec();
+	s->outcome.role = profile->role;
 	/* The client speaks first. */
 	wait_for = is_client(s) ? EPOLLOUT : EPOLLIN;
 	if (set_up_tls(s) < 0 ||
-	    sd_event_add_io(event, &s->io, fd, wait_for, on_io, s) < 0 ||
+	    sd_event_add_io(event, &s->ready, fd, wait_for, on_io, s) < 0 ||
 	    sd_event_add_time_relative(event, &s->deadline, CLOCK_MONOTONIC,
 				       timeout_ms * 1000ULL, 10000, on_deadline, s) < 0) {
 		kseal_session_free(s);
@@ -727,7 +507,7 @@ bool kseal_session_linger(struct kseal_session *s)
 	close(s->fd);
 	s->fd = -1;
 	kseal_secrets_wipe(&s->secrets);
-	s->muted = true;
+	s->io.muted = true;
 	gnutls_handshake_set_read_function(s->tls, send_nothing);
 	return s->profile->resumption && gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3;
 }
@@ -765,7 +545,7 @@ void kseal_session_free(struct kseal_session *s)
 {
 	if (!s)
 		return;
-	sd_event_source_disable_unref(s->io);
+	sd_event_source_disable_unref(s->ready);
 	sd_event_source_disable_unref(s->deadline);
 	kseal_secrets_wipe(&s->secrets);
 	if (s->tls)

@@ -12,45 +12,13 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#include "identity.h"
 #include "keys.h"
+#include "outcome.h"
 
 struct kseal_config;
 struct kseal_connection;
 struct kseal_profile;
 struct kseal_session;
-
-/**
- * struct kseal_outcome - how a handshake ended
- * @status: 0 for sealed, else a positive errno
- * @reason: if not sealed: why
- * @version: "TLS1.3", NULL if none was agreed on
- * @cipher: "AES-128-GCM", NULL if none was agreed on
- * @group: of the key exchange, NamedGroup (RFC 8446 section 4.2.7), 0 if none
- * @server_name: that the client asked for, or empty
- * @alpn: agreed protocol, or empty
- * @resumed: from an earlier session
- * @peer: of a verified certificate
- * @tolerate_truncation: a FIN without close_notify is an end of file
- * @preamble: what the application reads first, of the session
- * @preamble_size: 0 for none
- * @milliseconds: since the start
- */
-struct kseal_outcome {
-	int status;
-	char reason[512];
-	const char *version;
-	const char *cipher;
-	uint16_t group;
-	char server_name[KSEAL_NAME_MAX];
-	char alpn[KSEAL_ALPN_MAX];
-	bool resumed;
-	struct kseal_identity peer;
-	bool tolerate_truncation;
-	const unsigned char *preamble;
-	size_t preamble_size;
-	unsigned int milliseconds;
-};
 
 /**
  * struct kseal_session_ops - what the owner of a session provides

@@ -137,48 +137,6 @@ static void free_job(struct job *job)
 	free(job);
 }
 
-/* One line per handshake; what the peer chose is escaped. */
-static void log_outcome(const struct kseal_request *req, const struct kseal_outcome *o)
-{
-	bool client = req->conn.role == KSEAL_ROLE_CLIENT;
-	char peer[KSEAL_ADDRESS_MAX], local[KSEAL_ADDRESS_MAX], ms[16];
-	char sni[KSEAL_NAME_MAX * 4], alpn[KSEAL_ALPN_MAX], certificate[KSEAL_IDENTITY_MAX];
-	char subject[KSEAL_IDENTITY_MAX + 16] = "";
-	const char *outcome = o->status ? "failed" : "sealed";
-	enum kseal_log_level level = KSEAL_LOG_INFO;
-	const struct kseal_log_field fields[] = {
-		{ "PEER", kseal_address_format(&req->conn.peer, peer, sizeof(peer)) },
-		{ "LOCAL", kseal_address_format(&req->conn.local, local, sizeof(local)) },
-		{ "PROFILE", req->profile },
-		{ "SNI", o->server_name[0] ?
-			 kseal_log_escape(sni, sizeof(sni), o->server_name) : "-" },
-		{ "VERSION", o->version ? o->version : "-" },
-		{ "CIPHER", o->cipher ? o->cipher : "-" },
-		{ "ALPN", o->alpn[0] ? kseal_log_escape(alpn, sizeof(alpn), o->alpn) : "-" },
-		{ "RESUMED", o->resumed ? "yes" : "no" },
-		{ client ? "SERVER" : "CLIENT", o->peer.present ?
-		  kseal_log_escape(certificate, sizeof(certificate), o->peer.subject) : NULL },
-		{ "MS", ms },
-		{ "OUTCOME", o->status == EACCES ? "refused" : outcome },
-		{ "REASON", o->status ? o->reason : NULL },
-		{ "ROLE", client ? "client" : "server" },
-	};
-
-	snprintf(ms, sizeof(ms), "%u", o->milliseconds);
-	if (o->peer.present)
-		snprintf(subject, sizeof(subject), " %s=\"%s\"", client ? "server" : "client",
-			 certificate);
-	if (o->status == EACCES)
-		level = KSEAL_LOG_WARNING;
-
-	kseal_log_fields(level, fields, sizeof(fields) / sizeof(*fields),
-			 "handshake%s peer=%s local=%s profile=%s sni=%s version=%s cipher=%s alpn=%s resumed=%s%s ms=%s outcome=%s%s%s",
-			 client ? " role=client" : "", peer, local, req->profile,
-			 fields[3].value, fields[4].value, fields[5].value, fields[6].value,
-			 fields[7].value, subject, ms, fields[10].value,
-			 o->status ? ": " : "", o->status ? o->reason : "");
-}
-
 /* Report and log; the connection is over for this process in any case. */
 static void conclude(struct kseal_worker *w, const struct kseal_request *req,
 		     struct kseal_outcome *o)
@@ -189,19 +147,17 @@ static void conclude(struct kseal_worker *w, const struct kseal_request *req,
 	ret = kseal_netlink_done(w->nl, req->id, o);
 	if (ret < 0 && !o->status) {
 		said = kseal_netlink_message(w->nl);
-		o->status = -ret;
 		if (ret == -ENOENT)
-			snprintf(o->reason, sizeof(o->reason),
-				 "keyed too late: the kernel had closed the connection");
+			kseal_outcome_set(o, ENOENT,
+					  "keyed too late: the kernel had closed the connection");
 		else
-			snprintf(o->reason, sizeof(o->reason), "the kernel refuses: %s%s%s",
-				 strerror(-ret), *said ? ": " : "", said);
+			kseal_outcome_set(o, -ret, "the kernel refuses: %s%s%s", strerror(-ret),
+					  *said ? ": " : "", said);
 	} else if (ret < 0 && ret != -ENOENT) {
 		kseal_log(KSEAL_LOG_WARNING, "handshake %llu cannot be ended: %s",
 			  (unsigned long long)req->id, strerror(-ret));
 	}
-	if (kseal_log_enabled(o->status == EACCES ? KSEAL_LOG_WARNING : KSEAL_LOG_INFO))
-		log_outcome(req, o);
+	kseal_outcome_log(o, &req->conn, req->profile);
 }
 
 static void free_lingerer(struct kseal_worker *w, struct lingerer **at)
@@ -317,8 +273,8 @@ static void refuse(struct kseal_worker *w, const struct kseal_request *req, int 
 
 	/* Closing the proxy before DONE aborts the connection as well. */
 	if (o) {
-		o->status = status;
-		snprintf(o->reason, sizeof(o->reason), "%s", why);
+		o->role = req->conn.role;
+		kseal_outcome_set(o, status, "%s", why);
 		conclude(w, req, o);
 		take_events(w);
 	}
