@@ -19,6 +19,7 @@
 
 #include "config.h"
 #include "connection.h"
+#include "linger.h"
 #include "log.h"
 #include "netlink.h"
 #include "policy.h"
@@ -29,12 +30,7 @@
 #define RETRY_USEC	100000ULL		/* out of descriptors or memory */
 #define GIVE_WAY_USEC	1000ULL			/* to workers with less to do */
 #define SLACK		4			/* handshakes above a fair share */
-#define ACCURACY_USEC	10000ULL
 #define COMPLAIN_USEC	10000000ULL		/* at most so often */
-
-/* Servers send what to resume from at once; we read it when the application does. */
-#define LINGER_USEC	60000000ULL
-#define LINGER_MAX	256			/* sessions of a worker */
 
 /**
  * struct kseal_worker - see the file's head
@@ -54,10 +50,7 @@
  * @gave_way: others have had time to take what waits
  * @jobs: handshakes in flight
  * @job_count: how many
- * @lingering: client sessions that may still get tickets, the oldest first
- * @linger_end: where the next one goes
- * @linger_count: of @lingering
- * @linger_timer: until the oldest has lingered long enough
+ * @lingering: client sessions that may still get tickets
  */
 struct kseal_worker {
 	struct kseal_shared *shared;
@@ -76,24 +69,7 @@ struct kseal_worker {
 	bool gave_way;
 	struct job *jobs;
 	unsigned int job_count;
-	struct lingerer *lingering;
-	struct lingerer **linger_end;
-	unsigned int linger_count;
-	sd_event_source *linger_timer;
-};
-
-/**
- * struct lingerer - a session that is sealed, but may still get tickets
- * @next: that came after it
- * @id: as the kernel told it
- * @session: lingers
- * @until: CLOCK_MONOTONIC microseconds
- */
-struct lingerer {
-	struct lingerer *next;
-	uint64_t id;
-	struct kseal_session *session;
-	uint64_t until;
+	struct kseal_linger lingering;
 };
 
 /**
@@ -160,70 +136,6 @@ static void conclude(struct kseal_worker *w, const struct kseal_request *req,
 	kseal_outcome_log(o, &req->conn, req->profile);
 }
 
-static void free_lingerer(struct kseal_worker *w, struct lingerer **at)
-{
-	struct lingerer *l = *at;
-
-	*at = l->next;
-	if (!l->next)
-		w->linger_end = at;
-	w->linger_count--;
-	kseal_session_free(l->session);
-	free(l);
-}
-
-/* Takes the session over if that is of use. */
-static void linger(struct kseal_worker *w, struct job *job)
-{
-	struct lingerer *l;
-	uint64_t now;
-
-	if (!kseal_session_linger(job->session))
-		return;
-	l = calloc(1, sizeof(*l));
-	if (!l)
-		return;
-	if (w->linger_count >= LINGER_MAX)
-		free_lingerer(w, &w->lingering);
-	sd_event_now(w->event, CLOCK_MONOTONIC, &now);
-	l->id = job->request.id;
-	l->session = job->session;
-	l->until = now + LINGER_USEC;
-	job->session = NULL;
-	if (!w->lingering) {
-		sd_event_source_set_time(w->linger_timer, l->until);
-		sd_event_source_set_enabled(w->linger_timer, SD_EVENT_ONESHOT);
-	}
-	*w->linger_end = l;
-	w->linger_end = &l->next;
-	w->linger_count++;
-}
-
-static int on_linger_timer(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct kseal_worker *w = data;
-
-	(void)usec;
-	sd_event_now(w->event, CLOCK_MONOTONIC, &usec);
-	while (w->lingering && w->lingering->until <= usec)
-		free_lingerer(w, &w->lingering);
-	if (!w->lingering)
-		return 0;
-	sd_event_source_set_time(source, w->lingering->until);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
-
-static void take_ticket(struct kseal_worker *w, const struct kseal_message *m)
-{
-	for (struct lingerer **at = &w->lingering; *at; at = &(*at)->next) {
-		if ((*at)->id != m->id)
-			continue;
-		if (!kseal_session_ticket((*at)->session, m->data, m->size))
-			free_lingerer(w, at);
-		return;
-	}
-}
-
 static void resume_accepting(struct kseal_worker *w)
 {
 	w->paused = false;
@@ -242,8 +154,9 @@ static void on_done(struct kseal_session *session, void *data,
 	(void)session;
 	conclude(w, &job->request, outcome);
 	/* Before any event is taken: its first ticket may be among them. */
-	if (!outcome->status && job->request.conn.role == KSEAL_ROLE_CLIENT)
-		linger(w, job);
+	if (!outcome->status && job->request.conn.role == KSEAL_ROLE_CLIENT &&
+	    kseal_linger_add(&w->lingering, job->session, job->request.id))
+		job->session = NULL;
 	free_job(job);
 	take_events(w);
 
@@ -477,7 +390,7 @@ static void take_events(struct kseal_worker *w)
 	struct kseal_message *m;
 
 	while ((m = kseal_netlink_ticket(w->nl))) {
-		take_ticket(w, m);
+		kseal_linger_ticket(&w->lingering, m->id, m->data, m->size);
 		free(m);
 	}
 	if (events & KSEAL_EVENT_GONE && w->index == 0)
@@ -552,11 +465,9 @@ static int set_up_loop(struct kseal_worker *w)
 	if (ret < 0)
 		return ret;
 	sd_event_source_set_enabled(w->retry, SD_EVENT_OFF);
-	ret = sd_event_add_time_relative(w->event, &w->linger_timer, CLOCK_MONOTONIC, 0,
-					 ACCURACY_USEC, on_linger_timer, w);
+	ret = kseal_linger_init(&w->lingering, w->event);
 	if (ret < 0)
 		return ret;
-	sd_event_source_set_enabled(w->linger_timer, SD_EVENT_OFF);
 	if (!w->heartbeat_usec)
 		return 0;
 	ret = sd_event_add_time_relative(w->event, &w->heartbeat, CLOCK_MONOTONIC, 0, 0,
@@ -589,9 +500,7 @@ static void free_worker(struct kseal_worker *w)
 	kseal_netlink_close(w->nl);
 	while (w->jobs)
 		free_job(w->jobs);
-	while (w->lingering)
-		free_lingerer(w, &w->lingering);
-	sd_event_source_disable_unref(w->linger_timer);
+	kseal_linger_free(&w->lingering);
 	sd_event_source_disable_unref(w->heartbeat);
 	sd_event_source_disable_unref(w->retry);
 	sd_event_source_disable_unref(w->accepting);
@@ -624,7 +533,6 @@ struct kseal_worker *kseal_worker_start(struct kseal_shared *shared,
 	w->nl = nl;
 	w->index = index;
 	w->heartbeat_usec = heartbeat_usec;
-	w->linger_end = &w->lingering;
 	w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->stop_fd < 0 || set_up_loop(w) < 0 ||
 	    pthread_create(&w->thread, NULL, run, w) != 0) {
