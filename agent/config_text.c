@@ -3,9 +3,10 @@
  * The text of a configuration file before libconfuse sees it. Called by config.c.
  *
  * libconfuse 3.3 counts a line too many for each comment, takes a file whose last
- * section is never closed, and does not say where a section began. Messages name
- * FILE:LINE, so comments are blanked here (lines stay where they are), braces are
- * balanced, and the sections' lines noted.
+ * section is never closed, does not say where a section began, and takes the last of
+ * several values of an option. Messages name FILE:LINE, so comments are blanked here
+ * (lines stay where they are), braces are balanced, the sections' lines noted, and
+ * options that are set twice found.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -98,6 +99,50 @@ static char *blank_block(char *p, int *line)
 }
 
 /**
+ * struct setting - an option that has been set
+ * @name: in the text
+ * @length: of @name
+ * @line: where
+ * @section: in which, 0 if in none
+ */
+struct setting {
+	const char *name;
+	size_t length;
+	int line;
+	int section;
+};
+
+/**
+ * struct settings - those that have been set
+ * @list: of @count
+ * @count: how many
+ */
+struct settings {
+	struct setting *list;
+	size_t count;
+};
+
+/* Notes an option. Returns the line where the same one of the section was set, 0 if none. */
+static int note_setting(struct settings *s, const struct setting *new)
+{
+	struct setting *list;
+
+	for (size_t i = 0; i < s->count; i++) {
+		const struct setting *old = &s->list[i];
+
+		if (old->section == new->section && old->length == new->length &&
+		    memcmp(old->name, new->name, new->length) == 0)
+			return old->line;
+	}
+	list = realloc(s->list, (s->count + 1) * sizeof(*list));
+	if (!list)
+		return 0;
+	s->list = list;
+	list[s->count++] = *new;
+	return 0;
+}
+
+/**
  * kseal_config_text_read() - read a file and prepare it for libconfuse
  * @t: filled in; the caller frees @t->text
  * @path: of the file
@@ -109,7 +154,9 @@ static char *blank_block(char *p, int *line)
 int kseal_config_text_read(struct kseal_config_text *t, const char *path,
 			   char *error, size_t size)
 {
-	int line = 1, open_line = 0, string_line;
+	int line = 1, open_line = 0, string_line, first;
+	struct settings settings = { NULL, 0 };
+	struct setting last = { 0 };
 	bool value = false;	/* the brace opens a list */
 	bool list = false;
 	char before = '\n';
@@ -150,6 +197,15 @@ int kseal_config_text_read(struct kseal_config_text *t, const char *path,
 			break;
 		case '=':
 			value = true;
+			/* += adds to a list */
+			last.section = open_line ? (int)t->sections : 0;
+			first = before != '+' && last.name ? note_setting(&settings, &last) : 0;
+			if (first) {
+				snprintf(error, size,
+					 "%s:%d: %.*s is set a second time (first on line %d): remove one, or add to a list with +=",
+					 path, last.line, (int)last.length, last.name, first);
+				goto fail;
+			}
 			break;
 		case '{':
 			if (value) {
@@ -173,6 +229,12 @@ int kseal_config_text_read(struct kseal_config_text *t, const char *path,
 			break;
 		default:
 			value = false;
+			if (start) {
+				last.name = p;
+				last.length = 0;
+				last.line = line;
+			}
+			last.length += !ends_word(*p);
 		}
 		before = *p++;
 	}
@@ -181,9 +243,11 @@ int kseal_config_text_read(struct kseal_config_text *t, const char *path,
 			 path, open_line);
 		goto fail;
 	}
+	free(settings.list);
 	return 0;
 
 fail:
+	free(settings.list);
 	free(t->text);
 	t->text = NULL;
 	return -1;
