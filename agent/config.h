@@ -18,6 +18,7 @@
 #include "log.h"
 
 struct kseal_credentials;
+struct kseal_named_group;
 struct kseal_rule;
 struct kseal_resumption;
 
@@ -26,12 +27,21 @@ struct kseal_resumption;
 #define KSEAL_TIMEOUT_MAX	3600	/* seconds */
 #define KSEAL_ALPN_PROTOCOLS	8	/* GnuTLS takes no more, */
 #define KSEAL_ALPN_LENGTH	31	/* nor longer ones */
+#define KSEAL_RECORD_SIZE_MIN	512	/* GnuTLS announces no less */
+#define KSEAL_RECORD_SIZE_MAX	16384
 #define KSEAL_ERROR_MAX		1024
 
 enum kseal_client_auth {
 	KSEAL_CLIENT_AUTH_OFF,
 	KSEAL_CLIENT_AUTH_REQUEST,
 	KSEAL_CLIENT_AUTH_REQUIRE,
+};
+
+/* The protocol of the application (RFC 7301): what if there is none in common? */
+enum kseal_alpn_mode {
+	KSEAL_ALPN_OPTIONAL,	/* go on without */
+	KSEAL_ALPN_MATCH,	/* refuse, but for clients that offer none */
+	KSEAL_ALPN_REQUIRED,	/* refuse */
 };
 
 #define KSEAL_VERSION_1_2	0x1
@@ -66,7 +76,15 @@ enum kseal_client_auth {
  * @timeout_ms: longest handshake
  * @alpn: protocols offered, in order of preference
  * @alpn_count: how many
+ * @alpn_mode: whether one of them has to be agreed on
  * @versions: mask of KSEAL_VERSION_*
+ * @ciphers: by GnuTLS's names, in order of preference
+ * @cipher_count: how many, 0: all
+ * @named_groups: of key exchanges, in order of preference
+ * @named_group_count: how many, 0: a usual choice
+ * @priority: GnuTLS's priority string, instead of these three, or NULL
+ * @legacy: key exchanges without forward secrecy, or with finite fields, in TLS 1.2
+ * @record_size: longest plaintext of a record that peers are to send, 0: any
  * @offload: enum kseal_offload: may, must or must not a network device do the
  *	cryptography
  * @tolerate_truncation: a peer may end the stream without close_notify
@@ -104,7 +122,15 @@ struct kseal_profile {
 	unsigned int timeout_ms;
 	char **alpn;
 	size_t alpn_count;
+	enum kseal_alpn_mode alpn_mode;
 	unsigned int versions;
+	char **ciphers;
+	size_t cipher_count;
+	const struct kseal_named_group **named_groups;
+	size_t named_group_count;
+	char *priority;
+	bool legacy;
+	unsigned int record_size;
 	uint32_t offload;
 	bool tolerate_truncation;
 	bool proxy_header;

@@ -4,11 +4,8 @@
  * value is checked as soon as it has been read, so that a message can name its
  * line; then the section's credentials are loaded. Called by config.c.
  */
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +13,9 @@
 
 #include "config.h"
 #include "config_profile.h"
+#include "config_value.h"
 #include "credentials.h"
+#include "named_group.h"
 #include "rules.h"
 #include "resumption.h"
 
@@ -39,7 +38,13 @@ static const char *const option_names[OPT_COUNT] = {
 	[OPT_GROUPS] = "groups",
 	[OPT_TIMEOUT] = "timeout",
 	[OPT_ALPN] = "alpn",
+	[OPT_ALPN_MODE] = "alpn-mode",
 	[OPT_VERSIONS] = "versions",
+	[OPT_CIPHERS] = "ciphers",
+	[OPT_NAMED_GROUPS] = "named-groups",
+	[OPT_PRIORITY] = "priority",
+	[OPT_LEGACY] = "legacy",
+	[OPT_RECORD_SIZE] = "record-size-limit",
 	[OPT_TICKETS] = "tickets",
 	[OPT_TICKET_KEYS] = "ticket-keys",
 	[OPT_TRUNCATION] = "truncation",
@@ -62,7 +67,13 @@ cfg_opt_t kseal_config_profile_options[] = {
 	CFG_STR_LIST("groups", "{}", CFGF_NONE),
 	CFG_INT("timeout", TIMEOUT_DEFAULT, CFGF_NONE),
 	CFG_STR_LIST("alpn", "{}", CFGF_NONE),
+	CFG_STR("alpn-mode", "match", CFGF_NONE),
 	CFG_STR_LIST("versions", "{}", CFGF_NONE),
+	CFG_STR_LIST("ciphers", "{}", CFGF_NONE),
+	CFG_STR_LIST("named-groups", "{}", CFGF_NONE),
+	CFG_STR("priority", NULL, CFGF_NODEFAULT),
+	CFG_STR("legacy", "off", CFGF_NONE),
+	CFG_INT("record-size-limit", KSEAL_RECORD_SIZE_MAX, CFGF_NONE),
 	CFG_STR("tickets", "on", CFGF_NONE),
 	CFG_STR("ticket-keys", NULL, CFGF_NODEFAULT),
 	CFG_STR("truncation", "strict", CFGF_NONE),
@@ -82,7 +93,13 @@ cfg_opt_t kseal_config_client_options[] = {
 	CFG_STR_LIST("groups", "{}", CFGF_NONE),
 	CFG_INT("timeout", TIMEOUT_DEFAULT, CFGF_NONE),
 	CFG_STR_LIST("alpn", "{}", CFGF_NONE),
+	CFG_STR("alpn-mode", "optional", CFGF_NONE),
 	CFG_STR_LIST("versions", "{}", CFGF_NONE),
+	CFG_STR_LIST("ciphers", "{}", CFGF_NONE),
+	CFG_STR_LIST("named-groups", "{}", CFGF_NONE),
+	CFG_STR("priority", NULL, CFGF_NODEFAULT),
+	CFG_STR("legacy", "off", CFGF_NONE),
+	CFG_INT("record-size-limit", KSEAL_RECORD_SIZE_MAX, CFGF_NONE),
 	CFG_STR("tickets", "on", CFGF_NONE),
 	CFG_STR("truncation", "strict", CFGF_NONE),
 	CFG_STR("offload", "auto", CFGF_NONE),
@@ -96,223 +113,10 @@ static unsigned int kind_of(enum kseal_role role)
 	return role == KSEAL_ROLE_CLIENT;
 }
 
-static int parse_id(const char *text, unsigned long *id)
-{
-	char *end;
-
-	if (!isdigit((unsigned char)*text))
-		return -1;
-	errno = 0;
-	*id = strtoul(text, &end, 10);
-	return errno || *end || *id >= UINT32_MAX ? -1 : 0;
-}
-
-static int find_user(const char *text, uid_t *uid)
-{
-	const struct passwd *pw;
-	unsigned long id;
-
-	if (parse_id(text, &id) == 0) {
-		*uid = id;
-		return 0;
-	}
-	pw = getpwnam(text);
-	if (!pw)
-		return -1;
-	*uid = pw->pw_uid;
-	return 0;
-}
-
-static int find_group(const char *text, gid_t *gid)
-{
-	const struct group *gr;
-	unsigned long id;
-
-	if (parse_id(text, &id) == 0) {
-		*gid = id;
-		return 0;
-	}
-	gr = getgrnam(text);
-	if (!gr)
-		return -1;
-	*gid = gr->gr_gid;
-	return 0;
-}
-
-static int find_version(const char *text, unsigned int *mask)
-{
-	if (strcmp(text, "1.2") == 0)
-		*mask |= KSEAL_VERSION_1_2;
-	else if (strcmp(text, "1.3") == 0)
-		*mask |= KSEAL_VERSION_1_3;
-	else
-		return -1;
-	return 0;
-}
-
-static int find_client_auth(const char *text, enum kseal_client_auth *auth)
-{
-	if (strcmp(text, "off") == 0)
-		*auth = KSEAL_CLIENT_AUTH_OFF;
-	else if (strcmp(text, "request") == 0)
-		*auth = KSEAL_CLIENT_AUTH_REQUEST;
-	else if (strcmp(text, "require") == 0)
-		*auth = KSEAL_CLIENT_AUTH_REQUIRE;
-	else
-		return -1;
-	return 0;
-}
-
-static int find_switch(const char *text, bool *on)
-{
-	*on = strcmp(text, "on") == 0;
-	return *on || strcmp(text, "off") == 0 ? 0 : -1;
-}
-
-static int find_truncation(const char *text, bool *tolerate)
-{
-	*tolerate = strcmp(text, "tolerate") == 0;
-	return *tolerate || strcmp(text, "strict") == 0 ? 0 : -1;
-}
-
-static int find_offload(const char *text, uint32_t *policy)
-{
-	if (strcmp(text, "auto") == 0)
-		*policy = KSEAL_OFFLOAD_AUTO;
-	else if (strcmp(text, "on") == 0)
-		*policy = KSEAL_OFFLOAD_ON;
-	else if (strcmp(text, "off") == 0)
-		*policy = KSEAL_OFFLOAD_OFF;
-	else
-		return -1;
-	return 0;
-}
-
-/* A host name as certificates have it, or the text of an IP address. */
-static bool is_server_name(const char *text)
-{
-	unsigned char ip[16];
-
-	if (strlen(text) >= KSEAL_NAME_MAX)
-		return false;
-	if (inet_pton(AF_INET, text, ip) == 1 || inet_pton(AF_INET6, text, ip) == 1)
-		return true;
-	for (const char *p = text; *p; p++) {
-		if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
-			return false;
-	}
-	return true;
-}
-
-/* One value of an option, as soon as it has been read. */
-static int check_value(int line, enum kseal_option which, cfg_opt_t *opt,
-		       unsigned int index)
-{
-	enum kseal_client_auth auth;
-	const char *text = NULL;
-	struct kseal_rule rule;
-	unsigned int mask = 0;
-	uint32_t policy;
-	long number = 0;
-	bool on;
-	uid_t uid;
-	gid_t gid;
-
-	if (opt->type == CFGT_STR) {
-		text = cfg_opt_getnstr(opt, index);
-		if (!text || !*text)
-			return kseal_config_fail(line, "%s is empty: give it a value or remove the line",
-						 opt->name);
-	} else {
-		number = cfg_opt_getnint(opt, index);
-	}
-
-	switch (which) {
-	case OPT_CLIENT_AUTH:
-		if (find_client_auth(text, &auth) < 0)
-			return kseal_config_fail(line, "client-auth is \"%s\": write \"off\", \"request\" or \"require\"",
-						 text);
-		break;
-	case OPT_ALLOW:
-		if (kseal_rule_parse(&rule, text) < 0)
-			return kseal_config_fail(line,
-						 "allow has \"%s\": write \"cn:\", \"dns:\", \"uri:\", \"ip:\", \"email:\", \"fingerprint:\" or \"issuer:\" and a value; kseald.conf(5) has the forms",
-						 text);
-		kseal_rule_free(&rule);
-		break;
-	case OPT_PORTS:
-		if (number < 1 || number > UINT16_MAX)
-			return kseal_config_fail(line, "%ld is no port: write 1 to 65535", number);
-		break;
-	case OPT_USERS:
-		if (find_user(text, &uid) < 0)
-			return kseal_config_fail(line, "there is no user \"%s\": create it, or correct the name",
-						 text);
-		break;
-	case OPT_GROUPS:
-		if (find_group(text, &gid) < 0)
-			return kseal_config_fail(line, "there is no group \"%s\": create it, or correct the name",
-						 text);
-		break;
-	case OPT_TIMEOUT:
-		if (number < 1 || number > KSEAL_TIMEOUT_MAX)
-			return kseal_config_fail(line, "timeout is %ld: write 1 to %d seconds",
-						 number, KSEAL_TIMEOUT_MAX);
-		break;
-	case OPT_ALPN:
-		if (strlen(text) > KSEAL_ALPN_LENGTH)
-			return kseal_config_fail(line, "ALPN protocol \"%s\": use at most %d bytes",
-						 text, KSEAL_ALPN_LENGTH);
-		if (index >= KSEAL_ALPN_PROTOCOLS)
-			return kseal_config_fail(line, "more than %d ALPN protocols: shorten the list",
-						 KSEAL_ALPN_PROTOCOLS);
-		break;
-	case OPT_VERSIONS:
-		if (find_version(text, &mask) < 0)
-			return kseal_config_fail(line, "there is no TLS version \"%s\" here: write \"1.2\" or \"1.3\"",
-						 text);
-		break;
-	case OPT_SERVER_NAME:
-		if (!is_server_name(text))
-			return kseal_config_fail(line, "server-name is \"%s\": write a host name in ASCII, or an IP address",
-						 text);
-		break;
-	case OPT_TICKETS:
-		if (find_switch(text, &on) < 0)
-			return kseal_config_fail(line, "tickets is \"%s\": write \"on\" or \"off\"",
-						 text);
-		break;
-	case OPT_SNI:
-		if (strcmp(text, "default") != 0 && strcmp(text, "strict") != 0)
-			return kseal_config_fail(line, "sni is \"%s\": write \"default\" or \"strict\"",
-						 text);
-		break;
-	case OPT_TRUNCATION:
-		if (find_truncation(text, &on) < 0)
-			return kseal_config_fail(line, "truncation is \"%s\": write \"strict\" or \"tolerate\"",
-						 text);
-		break;
-	case OPT_OFFLOAD:
-		if (find_offload(text, &policy) < 0)
-			return kseal_config_fail(line, "offload is \"%s\": write \"auto\", \"on\" or \"off\"",
-						 text);
-		break;
-	case OPT_PROXY_PROTOCOL:
-		if (strcmp(text, "v2") != 0)
-			return kseal_config_fail(line, "proxy-protocol is \"%s\": write \"v2\", or remove the line",
-						 text);
-		break;
-	default:
-		break;
-	}
-	return 0;
-}
-
 static int validate_option(cfg_t *cfg, cfg_opt_t *opt)
 {
 	unsigned int section = kseal_parser->sections;
 	unsigned int count = cfg_opt_size(opt);
-	int *line;
 
 	if (section >= KSEAL_CONFIG_SECTIONS)
 		return kseal_config_fail(cfg->line, "more than %d sections",
@@ -320,13 +124,8 @@ static int validate_option(cfg_t *cfg, cfg_opt_t *opt)
 	for (int which = 0; which < OPT_COUNT; which++) {
 		if (strcmp(opt->name, option_names[which]) != 0)
 			continue;
-		line = &kseal_parser->lines[section][which];
-		if (*line && !(opt->flags & CFGF_LIST))
-			return kseal_config_fail(cfg->line,
-						 "%s is set a second time (first on line %d): remove one",
-						 opt->name, *line);
-		*line = cfg->line;
-		return count ? check_value(cfg->line, which, opt, count - 1) : 0;
+		kseal_parser->lines[section][which] = cfg->line;
+		return count ? kseal_config_value_check(cfg->line, which, opt, count - 1) : 0;
 	}
 	return 0;
 }
@@ -398,6 +197,20 @@ static int copy_strings(char ***to, size_t *count, cfg_t *sec, const char *name)
 	return 0;
 }
 
+/* Groups of key exchanges, by GnuTLS's names. */
+static int copy_named_groups(struct kseal_profile *p, cfg_t *sec)
+{
+	unsigned int n = cfg_size(sec, "named-groups");
+
+	p->named_groups = copy_array(n, sizeof(*p->named_groups));
+	if (!p->named_groups)
+		return -1;
+	for (unsigned int i = 0; i < n; i++)
+		p->named_groups[i] = kseal_named_group_find(cfg_getnstr(sec, "named-groups", i));
+	p->named_group_count = n;
+	return 0;
+}
+
 static int copy_lists(struct kseal_profile *p, cfg_t *sec)
 {
 	unsigned int n;
@@ -414,8 +227,8 @@ static int copy_lists(struct kseal_profile *p, cfg_t *sec)
 	if (!p->users)
 		return -1;
 	for (p->user_count = 0; p->user_count < n; p->user_count++) {
-		if (find_user(cfg_getnstr(sec, "users", p->user_count),
-			      &p->users[p->user_count]) < 0)
+		if (kseal_config_user(cfg_getnstr(sec, "users", p->user_count),
+				      &p->users[p->user_count]) < 0)
 			return -1;
 	}
 
@@ -424,8 +237,8 @@ static int copy_lists(struct kseal_profile *p, cfg_t *sec)
 	if (!p->groups)
 		return -1;
 	for (p->group_count = 0; p->group_count < n; p->group_count++) {
-		if (find_group(cfg_getnstr(sec, "groups", p->group_count),
-			       &p->groups[p->group_count]) < 0)
+		if (kseal_config_group(cfg_getnstr(sec, "groups", p->group_count),
+				       &p->groups[p->group_count]) < 0)
 			return -1;
 	}
 
@@ -442,11 +255,13 @@ static int copy_lists(struct kseal_profile *p, cfg_t *sec)
 	if (copy_strings(&p->alpn, &p->alpn_count, sec, "alpn") < 0 ||
 	    copy_strings(&p->certificates, &p->certificate_count, sec, "certificate") < 0 ||
 	    copy_strings(&p->keys, &p->key_count, sec, "key") < 0 ||
+	    copy_strings(&p->ciphers, &p->cipher_count, sec, "ciphers") < 0 ||
+	    copy_named_groups(p, sec) < 0 ||
 	    copy_strings(&p->crls, &p->crl_count, sec, "crl") < 0)
 		return -1;
 
 	for (unsigned int i = 0; i < cfg_size(sec, "versions"); i++)
-		find_version(cfg_getnstr(sec, "versions", i), &p->versions);
+		p->versions |= kseal_config_version(cfg_getnstr(sec, "versions", i));
 	if (!p->versions)
 		p->versions = KSEAL_VERSION_1_2 | KSEAL_VERSION_1_3;
 	return 0;
@@ -458,12 +273,18 @@ static int copy_string(char **to, const char *from)
 	return from && !*to ? -1 : 0;
 }
 
+/* The value of an option that takes one of a few words: it has been checked. */
+static int word(cfg_t *sec, enum kseal_option which)
+{
+	return kseal_config_word(which, cfg_getstr(sec, option_names[which]));
+}
+
 /* What only one kind of section has. */
 static int copy_server(struct kseal_profile *p, cfg_t *sec)
 {
-	find_client_auth(cfg_getstr(sec, "client-auth"), &p->client_auth);
+	p->client_auth = word(sec, OPT_CLIENT_AUTH);
 	p->proxy_header = cfg_getstr(sec, "proxy-protocol");
-	p->sni_strict = strcmp(cfg_getstr(sec, "sni"), "strict") == 0;
+	p->sni_strict = word(sec, OPT_SNI);
 	if (copy_strings(&p->staples, &p->staple_count, sec, "ocsp") < 0 ||
 	    copy_string(&p->ticket_keys, cfg_getstr(sec, "ticket-keys")) < 0 ||
 	    copy_string(&p->directory, cfg_getstr(sec, "certificate-directory")) < 0)
@@ -494,10 +315,29 @@ static int check_pairs(struct kseal_profile *p, const int *lines)
 				 p->certificate_count == 1 ? "" : "s");
 }
 
+static int check_negotiation(struct kseal_profile *p, const int *lines)
+{
+	static const enum kseal_option parts[] = { OPT_VERSIONS, OPT_CIPHERS, OPT_NAMED_GROUPS };
+
+	for (size_t i = 0; p->priority && i < sizeof(parts) / sizeof(*parts); i++) {
+		if (lines[parts[i]])
+			return kseal_config_fail(lines[OPT_PRIORITY],
+						 "priority says what %s on line %d says: remove one of them",
+						 option_names[parts[i]], lines[parts[i]]);
+	}
+	if (lines[OPT_ALPN_MODE] && !p->alpn_count)
+		return kseal_config_fail(lines[OPT_ALPN_MODE],
+					 "alpn-mode does nothing without protocols: add alpn = { ... }, or remove it");
+	return 0;
+}
+
 /* A client without a certificate proves nothing: it may serve whoever asks. */
 static int check_client(struct kseal_profile *p, const int *lines)
 {
 	p->anyone = !p->certificate_count && !p->user_count && !p->group_count;
+	if (p->alpn_mode == KSEAL_ALPN_MATCH)
+		return kseal_config_fail(lines[OPT_ALPN_MODE],
+					 "alpn-mode of a client is \"match\": write \"optional\" or \"required\"");
 	return check_pairs(p, lines);
 }
 
@@ -536,6 +376,7 @@ static int load(struct kseal_profile *p, const int *lines, int begin)
 		[KSEAL_CREDENTIALS_STAPLE] = OPT_OCSP,
 		[KSEAL_CREDENTIALS_CRL] = OPT_CRL,
 		[KSEAL_CREDENTIALS_TICKET_KEYS] = OPT_TICKET_KEYS,
+		[KSEAL_CREDENTIALS_PRIORITY] = OPT_PRIORITY,
 	};
 	enum kseal_credentials_status status;
 	char why[512];
@@ -571,19 +412,25 @@ int kseal_config_profile_build(struct kseal_profile *p, enum kseal_role role, cf
 	bool client = role == KSEAL_ROLE_CLIENT;
 
 	p->role = role;
-	find_switch(cfg_getstr(sec, "tickets"), &p->tickets);
+	p->tickets = word(sec, OPT_TICKETS);
+	p->legacy = word(sec, OPT_LEGACY);
+	p->alpn_mode = word(sec, OPT_ALPN_MODE);
+	p->record_size = lines[OPT_RECORD_SIZE] ? cfg_getint(sec, "record-size-limit") : 0;
 	if (check_name(cfg_title(sec), begin) < 0)
 		return -1;
 	if (copy_string(&p->name, cfg_title(sec)) < 0 ||
+	    copy_string(&p->priority, cfg_getstr(sec, "priority")) < 0 ||
 	    copy_lists(p, sec) < 0 ||
 	    (client ? copy_client(p, sec) : copy_server(p, sec)) < 0)
 		return kseal_config_fail(begin, "%s \"%s\" cannot be read: %s",
 					 kinds[kind_of(role)], cfg_title(sec),
 					 strerror(errno ? errno : ENOMEM));
 	p->timeout_ms = cfg_getint(sec, "timeout") * 1000;
-	find_truncation(cfg_getstr(sec, "truncation"), &p->tolerate_truncation);
-	find_offload(cfg_getstr(sec, "offload"), &p->offload);
+	p->tolerate_truncation = word(sec, OPT_TRUNCATION);
+	p->offload = word(sec, OPT_OFFLOAD);
 
+	if (check_negotiation(p, lines) < 0)
+		return -1;
 	if ((client ? check_client(p, lines) : check_server(p, lines, begin)) < 0)
 		return -1;
 	return load(p, lines, begin);
@@ -632,6 +479,7 @@ void kseal_config_profile_free(struct kseal_profile *p)
 	free_strings(p->alpn, p->alpn_count);
 	free_strings(p->certificates, p->certificate_count);
 	free_strings(p->keys, p->key_count);
+	free_strings(p->ciphers, p->cipher_count);
 	free_strings(p->staples, p->staple_count);
 	free_strings(p->crls, p->crl_count);
 	for (size_t i = 0; i < p->rule_count; i++)
@@ -639,6 +487,8 @@ void kseal_config_profile_free(struct kseal_profile *p)
 	free(p->rules);
 	kseal_resumption_free(p->resumption);
 	kseal_credentials_free(p->credentials);
+	free(p->named_groups);
+	free(p->priority);
 	free(p->ports);
 	free(p->users);
 	free(p->groups);

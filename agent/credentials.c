@@ -135,6 +135,14 @@ static enum kseal_credentials_status add_x509(struct kseal_credentials *c,
 		if (kseal_certificate_give(&c->certificates.list[index], x509, why, size) < 0)
 			return KSEAL_CREDENTIALS_KEY;
 	}
+	/* For clients that name no group of RFC 7919. */
+	if (p->legacy) {
+		ret = gnutls_certificate_set_known_dh_params(x509, GNUTLS_SEC_PARAM_MEDIUM);
+		if (ret < 0) {
+			snprintf(why, size, "%s", gnutls_strerror(ret));
+			return KSEAL_CREDENTIALS_CERTIFICATE;
+		}
+	}
 	return load_trust(x509, p, why, size);
 }
 
@@ -177,18 +185,15 @@ enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **
 {
 	enum kseal_credentials_status status = KSEAL_CREDENTIALS_CERTIFICATE;
 	struct kseal_credentials *c = calloc(1, sizeof(*c));
-	int ret;
 
 	if (!c) {
 		snprintf(why, size, "%s", strerror(ENOMEM));
 		return status;
 	}
-	ret = kseal_priority_init(&c->priority, profile);
-	if (ret < 0) {
-		snprintf(why, size, "the TLS library refuses: %s", gnutls_strerror(ret));
-		goto fail;
-	}
-	status = kseal_certificates_load(&c->certificates, profile, why, size);
+	if (kseal_priority_init(&c->priority, profile, why, size) < 0)
+		status = KSEAL_CREDENTIALS_PRIORITY;
+	else
+		status = kseal_certificates_load(&c->certificates, profile, why, size);
 	if (status == KSEAL_CREDENTIALS_OK)
 		status = load_sets(c, profile, why, size);
 	if (status == KSEAL_CREDENTIALS_OK && profile->role == KSEAL_ROLE_SERVER &&
@@ -196,6 +201,11 @@ enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **
 		status = KSEAL_CREDENTIALS_TICKET_KEYS;
 	if (status != KSEAL_CREDENTIALS_OK)
 		goto fail;
+	if (profile->legacy)
+		kseal_log(KSEAL_LOG_WARNING,
+			  "%s \"%s\" is legacy: TLS 1.2 sessions may be without forward secrecy, and be read later by who gets the key",
+			  profile->role == KSEAL_ROLE_CLIENT ? "client" : "profile",
+			  profile->name);
 	*result = c;
 	return KSEAL_CREDENTIALS_OK;
 
@@ -233,10 +243,24 @@ static int set_alpn(const struct kseal_profile *profile, gnutls_session_t sessio
 		alpn[i].data = (unsigned char *)profile->alpn[i];
 		alpn[i].size = strlen(profile->alpn[i]);
 	}
-	/* RFC 7301 section 3.2: no protocol in common is a fatal alert. */
 	if (profile->role == KSEAL_ROLE_SERVER)
-		flags = GNUTLS_ALPN_MANDATORY | GNUTLS_ALPN_SERVER_PRECEDENCE;
+		flags = GNUTLS_ALPN_SERVER_PRECEDENCE;
+	/* RFC 7301 section 3.2: no protocol in common is a fatal alert. */
+	if (profile->alpn_mode != KSEAL_ALPN_OPTIONAL)
+		flags |= GNUTLS_ALPN_MANDATORY;
 	return gnutls_alpn_set_protocols(session, alpn, profile->alpn_count, flags);
+}
+
+/**
+ * kseal_credentials_usable() - has this kernel any of the ciphers?
+ * @c: loaded
+ *
+ * Context: any thread.
+ * Return: whether it has.
+ */
+bool kseal_credentials_usable(const struct kseal_credentials *c)
+{
+	return kseal_priority_usable(&c->priority);
 }
 
 /**
@@ -261,6 +285,8 @@ int kseal_credentials_apply(struct kseal_credentials *c,
 	if (ret < 0)
 		return ret;
 	ret = set_alpn(profile, session);
+	if (ret == 0 && profile->record_size)
+		ret = gnutls_record_set_max_recv_size(session, profile->record_size);
 	if (ret < 0 || profile->role == KSEAL_ROLE_CLIENT)
 		return ret;
 

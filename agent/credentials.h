@@ -7,6 +7,7 @@
 #define KSEALD_CREDENTIALS_H
 
 #include <gnutls/gnutls.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct kseal_profile;
@@ -24,12 +25,14 @@ enum kseal_credentials_status {
 	KSEAL_CREDENTIALS_CA,
 	KSEAL_CREDENTIALS_CRL,
 	KSEAL_CREDENTIALS_TICKET_KEYS,
+	KSEAL_CREDENTIALS_PRIORITY,
 };
 
 enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **result,
 						     const struct kseal_profile *profile,
 						     char *why, size_t size);
 void kseal_credentials_free(struct kseal_credentials *c);
+bool kseal_credentials_usable(const struct kseal_credentials *c);
 int kseal_credentials_apply(struct kseal_credentials *c,
 			    const struct kseal_profile *profile,
 			    gnutls_session_t session);

@@ -10,6 +10,7 @@
 
 #include "connection.h"
 #include "log.h"
+#include "named_group.h"
 #include "outcome.h"
 
 /**
@@ -53,32 +54,6 @@ int kseal_outcome_withdrawn(struct kseal_outcome *o)
 	return kseal_outcome_set(o, ESHUTDOWN, "withdrawn by the kernel: deadline, or socket closed");
 }
 
-/* RFC 8446 section 4.2.7, RFC 7919. */
-static uint16_t named_group(gnutls_group_t group)
-{
-	static const struct {
-		gnutls_group_t group;
-		uint16_t number;
-	} groups[] = {
-		{ GNUTLS_GROUP_X25519, 0x001d },
-		{ GNUTLS_GROUP_SECP256R1, 0x0017 },
-		{ GNUTLS_GROUP_SECP384R1, 0x0018 },
-		{ GNUTLS_GROUP_SECP521R1, 0x0019 },
-		{ GNUTLS_GROUP_X448, 0x001e },
-		{ GNUTLS_GROUP_FFDHE2048, 0x0100 },
-		{ GNUTLS_GROUP_FFDHE3072, 0x0101 },
-		{ GNUTLS_GROUP_FFDHE4096, 0x0102 },
-		{ GNUTLS_GROUP_FFDHE6144, 0x0103 },
-		{ GNUTLS_GROUP_FFDHE8192, 0x0104 },
-	};
-
-	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++) {
-		if (groups[i].group == group)
-			return groups[i].number;
-	}
-	return 0;
-}
-
 /**
  * kseal_outcome_describe() - fill in what is known of the handshake so far
  * @o: to be changed
@@ -102,7 +77,7 @@ void kseal_outcome_describe(struct kseal_outcome *o, gnutls_session_t tls)
 	if (gnutls_cipher_get(tls) != GNUTLS_CIPHER_NULL) {
 		o->version = gnutls_protocol_get_name(gnutls_protocol_get_version(tls));
 		o->cipher = gnutls_cipher_get_name(gnutls_cipher_get(tls));
-		o->group = named_group(gnutls_group_get(tls));
+		o->group = kseal_named_group_number(gnutls_group_get(tls));
 	}
 	o->resumed = gnutls_session_is_resumed(tls);
 }

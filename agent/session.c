@@ -178,6 +178,19 @@ static int check_peer(struct kseal_session *s)
 	return ret;
 }
 
+/* GnuTLS knows no way to insist: it lets peers go on that name no protocol at all. */
+static int check_alpn(struct kseal_session *s)
+{
+	gnutls_datum_t agreed;
+
+	if (!s->profile->alpn_count || s->profile->alpn_mode != KSEAL_ALPN_REQUIRED ||
+	    gnutls_alpn_get_selected_protocol(s->tls, &agreed) == 0)
+		return 0;
+	return kseal_outcome_set(&s->outcome, EPROTO,
+				 "the %s agrees on none of the protocols of alpn, which alpn-mode requires",
+				 kseal_outcome_peer(&s->outcome));
+}
+
 /*
  * The kernel goes on from the record after the handshake. If GnuTLS held a byte
  * of it, or a message that came inside the handshake's last record, that byte
@@ -268,6 +281,10 @@ static void complete(struct kseal_session *s)
 	ret = check_peer(s);
 	if (ret < 0) {
 		fail_handshake(s, GNUTLS_E_CERTIFICATE_ERROR);
+		return;
+	}
+	if (check_alpn(s) < 0) {
+		fail_handshake(s, GNUTLS_E_NO_APPLICATION_PROTOCOL);
 		return;
 	}
 	kseal_outcome_describe(&s->outcome, s->tls);
@@ -387,6 +404,8 @@ static int on_server_name(gnutls_session_t tls)
 	if (gnutls_server_name_get(tls, name, &len, &type, 0) < 0 || type != GNUTLS_NAME_DNS)
 		name[0] = '\0';
 	ret = kseal_credentials_choose(s->profile->credentials, s->profile, tls, name);
+	if (ret == 0 && check_alpn(s) < 0)
+		return GNUTLS_E_NO_APPLICATION_PROTOCOL;
 	if (ret == GNUTLS_E_UNRECOGNIZED_NAME)
 		kseal_outcome_set(&s->outcome, EPROTO,
 				  "no certificate for %s, and sni is \"strict\"",

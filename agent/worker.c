@@ -19,6 +19,7 @@
 
 #include "config.h"
 #include "connection.h"
+#include "credentials.h"
 #include "linger.h"
 #include "log.h"
 #include "netlink.h"
@@ -224,6 +225,12 @@ static void begin(struct kseal_worker *w, struct kseal_config *config,
 	if (kseal_policy_check(profile, conn->uid, conn->gid, kseal_address_port(&conn->local),
 			       why, sizeof(why)) < 0) {
 		refuse(w, req, EACCES, why);
+		return;
+	}
+
+	if (!kseal_credentials_usable(profile->credentials)) {
+		refuse(w, req, EOPNOTSUPP,
+		       "this kernel has none of the ciphers that the profile allows: add \"AES-128-GCM\" to ciphers");
 		return;
 	}
 

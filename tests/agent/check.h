@@ -33,6 +33,7 @@ void test_parts(void);
 void test_clients(void);
 void test_client_tickets(void);
 void test_preambles(void);
+void test_negotiation(void);
 void test_certificates(void);
 void test_rule_kinds(void);
 

@@ -88,6 +88,14 @@ static void look_at_server(struct client *c, gnutls_session_t tls)
 	gnutls_x509_crt_deinit(crt);
 }
 
+/* Also of an origin: what the agent announces. */
+int note_limit(gnutls_session_t tls, unsigned int type, unsigned int when,
+	       unsigned int incoming, const gnutls_datum_t *msg)
+{
+	(void)when;
+	return incoming ? kseal_record_limit_read(gnutls_session_get_ptr(tls), type, msg) : 0;
+}
+
 static void *client_run(void *data)
 {
 	gnutls_certificate_credentials_t cred;
@@ -118,6 +126,9 @@ static void *client_run(void *data)
 		gnutls_session_set_verify_cert(tls, "example.test", 0);
 	if (c->resume)
 		gnutls_session_set_data(tls, c->resume->data, c->resume->size);
+	gnutls_session_set_ptr(tls, &c->limit);
+	gnutls_handshake_set_hook_function(tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
+					   note_limit);
 	gnutls_transport_set_ptr(tls, c);
 	gnutls_transport_set_push_function(tls, client_push);
 	gnutls_transport_set_pull_function(tls, client_pull);
@@ -126,6 +137,8 @@ static void *client_run(void *data)
 		c->error = gnutls_handshake(tls);
 	} while (c->error < 0 && !gnutls_error_is_fatal(c->error));
 	look_at_server(c, tls);
+	c->send_size = kseal_record_limit_payload(&c->limit, tls);
+	c->kx = gnutls_kx_get(tls);
 	if (c->error == 0 && c->after != AFTER_NOTHING) {
 		if (c->after != AFTER_COALESCED)
 			client_flush(c);

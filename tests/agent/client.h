@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "../../agent/record_limit.h"
+
 #define PRIO_13		"NORMAL:-VERS-ALL:+VERS-TLS1.3"
 #define PRIO_12		"NORMAL:-VERS-ALL:+VERS-TLS1.2"
 #define ONLY(cipher)	":-CIPHER-ALL:+" cipher
@@ -36,6 +38,9 @@ enum after {
  * @fd: its end
  * @error: GnuTLS error of its handshake
  * @alert: last alert it received
+ * @limit: what the server announces of records
+ * @send_size: the plaintext that a record of its may have, 0: any
+ * @kx: how the key was agreed on
  * @shown: the server's certificate: its first name and the kind of its key
  * @stapled: a good OCSP response came with it
  * @answer: the line that it received
@@ -57,6 +62,9 @@ struct client {
 	int fd;
 	int error;
 	int alert;
+	struct kseal_record_limit limit;
+	size_t send_size;
+	gnutls_kx_algorithm_t kx;
 	char shown[320];
 	bool stapled;
 	char answer[64];
@@ -65,6 +73,8 @@ struct client {
 	pthread_t thread;
 };
 
+int note_limit(gnutls_session_t tls, unsigned int type, unsigned int when,
+	       unsigned int incoming, const gnutls_datum_t *msg);
 void client_start(struct client *c, int fd);
 void client_join(struct client *c);
 

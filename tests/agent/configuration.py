@@ -67,6 +67,11 @@ def in_profile(*lines):
     return GOOD + "\n".join(lines) + "\n}\n"
 
 
+def in_client(*lines):
+    """Behind a profile: line 7 is the first of LINES."""
+    return in_profile() + 'client "up" {\n' + "\n".join(lines) + "\n}\n"
+
+
 def files(cert="chain.pem", key="server.key", *lines):
     """certificate on line 2, key on line 3"""
     return (f'profile "web" {{\ncertificate = "{certs}/{cert}"\nkey = "{certs}/{key}"\n'
@@ -118,6 +123,18 @@ client "upstream" {{
 }}
 client "address" {{ server-name = "2001:db8::1" }}
 ''')
+good("what is negotiated", in_profile(
+    'alpn = { "h2" }', 'alpn-mode = "required"', 'ciphers = { "AES-256-GCM", "CHACHA20-POLY1305" }',
+    'named-groups = { "secp384r1", "X25519" }', 'record-size-limit = 1024'))
+good("what a client negotiates", in_client(
+    'alpn = { "h2" }', 'alpn-mode = "optional"', 'ciphers = { "AES-128-CCM" }',
+    'named-groups = { "x448" }', 'record-size-limit = 16384'))
+good("a priority string", in_profile('priority = "SECURE192:+SECURE128:-VERS-TLS1.2"'))
+good("legacy is a warning", in_profile('legacy = "on"'),
+     r'profile "web" is legacy: TLS 1.2 sessions may be without forward secrecy')
+good("+= adds to a list", in_profile('alpn = { "h2" }', 'alpn += { "http/1.1" }'))
+good("sections may have the same options",
+     f'workers = 1\n{GOOD}timeout = 5\n}}\nclient "up" {{ timeout = 6 }}\n')
 good("a client section and a profile may share a name",
      in_profile() + 'client "web" { }\n')
 good("several certificates", f'''profile "web" {{
@@ -160,6 +177,12 @@ bad("lines are counted behind comments",
     '# one\n// two\n/* three\n four */\n' + in_profile('oops = 1'), 8, "no such option 'oops'")
 bad("an option that is set twice", in_profile('timeout = 1', 'timeout = 2'), 5,
     r"timeout is set a second time \(first on line 4\): remove one")
+bad("a list that is set twice", in_profile('alpn = { "h2" }', "", 'alpn = { "http/1.1" }'), 6,
+    r"alpn is set a second time \(first on line 4\): remove one, or add to a list with \+=")
+bad("an empty list is set, too", in_profile("ports = { }", "ports = { 443 }"), 5,
+    r"ports is set a second time \(first on line 4\)")
+bad("an option outside of sections that is set twice",
+    "workers = 1\n" + in_profile() + "workers=2\n", 7, r"second time \(first on line 1\)")
 bad("duplicate profile", in_profile() + in_profile(), 6,
     "duplicate title 'web': every section needs a name of its own")
 bad("a section that is not closed", GOOD, 1, 'never closed: add a "}"')
@@ -178,6 +201,34 @@ bad("workers: too many", "workers = 257\n" + in_profile(), 1, "workers is 257")
 bad("workers: no number", "workers = many\n" + in_profile(), 1, "'workers': write a whole number")
 bad("workers: huge", "workers = 99999999999999999999\n" + in_profile(), 1, "smaller number")
 bad("log-level", 'log-level = "loud"\n' + in_profile(), 1, '"loud": write "error"')
+bad("alpn-mode", in_profile('alpn = { "h2" }', 'alpn-mode = "never"'), 5,
+    'write "optional", "match" or "required"')
+bad("alpn-mode without protocols", in_profile('alpn-mode = "required"'), 4, "add alpn =")
+bad("client: alpn-mode", in_client('alpn = { "h2" }', 'alpn-mode = "match"'), 8,
+    'write "optional" or "required"')
+bad("a cipher that can't be sealed", in_profile('ciphers = { "AES-128-CBC" }'), 4,
+    'there is no cipher "AES-128-CBC" here: write "AES-128-GCM"')
+bad("a group that does not exist", in_profile('named-groups = { "secp192r1" }'), 4,
+    'there is no group of key exchange "secp192r1" here: write "x25519"')
+hybrid = in_profile('named-groups = {', '"X25519MLKEM768"', ', "x25519" }')
+if "MLKEM768" in subprocess.run(["gnutls-cli", "--list"], capture_output=True, text=True).stdout:
+    good("a hybrid group, which the installed GnuTLS has", hybrid)
+else:
+    bad("a hybrid group, which the installed GnuTLS does not have", hybrid, 5,
+        r"GnuTLS \d[\d.]*, which is installed, does not have the group X25519MLKEM768: remove it")
+bad("a priority string that is none", in_profile('priority = "NORMAL:+FANCY"'), 4,
+    r'priority: GnuTLS does not understand "\+?FANCY": .*gnutls-cli --list')
+bad("a priority string of what can't be sealed",
+    in_profile('priority = "NORMAL:-CIPHER-ALL:+AES-128-CBC"'), 4,
+    "leaves nothing that kseal can do: it takes TLS 1.2 or 1.3, an AEAD and ECDHE")
+bad("a priority string of old versions", in_profile('priority = "NORMAL:-VERS-ALL:+VERS-TLS1.1"'), 4,
+    "leaves nothing that kseal can do")
+bad("a priority string and a part of it",
+    in_profile('priority = "NORMAL"', 'named-groups = { "x25519" }'), 4,
+    "priority says what named-groups on line 5 says: remove one of them")
+bad("legacy", in_profile('legacy = "yes"'), 4, 'write "off" or "on"')
+bad("record-size-limit: too small", in_profile("record-size-limit = 64"), 4,
+    "record-size-limit is 64: write 512 to 16384 bytes")
 bad("timeout: zero", in_profile("timeout = 0"), 4, "write 1 to 3600 seconds")
 bad("timeout: too long", in_profile("timeout = 3601"), 4, "write 1 to 3600 seconds")
 bad("timeout: text", in_profile('timeout = "10s"'), 4, "'timeout': write a whole number")
@@ -194,7 +245,7 @@ bad("client-auth", in_profile('client-auth = "maybe"'), 4, '"maybe": write "off"
 bad("client-auth without client-ca", in_profile('client-auth = "require"'), 4, "add client-ca")
 bad("client-ca without client-auth", in_profile(f'client-ca = "{certs}/clients.pem"'), 4,
     'client-ca does nothing while client-auth is "off"')
-bad("tickets", in_profile('tickets = "sometimes"'), 4, '"sometimes": write "on" or "off"')
+bad("tickets", in_profile('tickets = "sometimes"'), 4, '"sometimes": write "off" or "on"')
 bad("ticket-keys without tickets",
     in_profile('tickets = "off"', f'ticket-keys = "{certs}/tickets.key"'), 5,
     'does nothing while tickets is "off"')
@@ -282,11 +333,6 @@ bad("must-staple without a response", files("must-staple.pem", "must-staple.key"
 bad("must-staple with an old response",
     files("must-staple.pem", "must-staple.key", f'ocsp = "{certs}/old-must-staple.ocsp"'), 4,
     "old-must-staple.ocsp: is not current")
-
-
-def in_client(*lines):
-    """Behind a profile: line 7 is the first of LINES."""
-    return in_profile() + 'client "up" {\n' + "\n".join(lines) + "\n}\n"
 
 
 bad("client: a profile's option", in_client("ports = { 443 }"), 7, "no such option 'ports'")

@@ -69,6 +69,7 @@ int main(int argc, char **argv)
 	test_clients();
 	test_client_tickets();
 	test_preambles();
+	test_negotiation();
 	test_certificates();
 	test_rule_kinds();
 	printf("1..%d\n", tests);

@@ -68,6 +68,9 @@ static void *run(void *data)
 	}
 	gnutls_init(&tls, GNUTLS_SERVER);
 	gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE, cred);
+	gnutls_session_set_ptr(tls, &o->limit);
+	gnutls_handshake_set_hook_function(tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
+					   note_limit);
 	set_up(o, tls);
 
 	do {
@@ -78,9 +81,9 @@ static void *run(void *data)
 	o->client = gnutls_certificate_get_peers(tls, &n);
 	if (o->error == 0 && !o->quiet)
 		talk(o, tls);
-	if (o->error == GNUTLS_E_FATAL_ALERT_RECEIVED)
-		o->alert = gnutls_alert_get(tls);
-	else if (o->error)
+	o->alert = gnutls_alert_get(tls);
+	o->send_size = kseal_record_limit_payload(&o->limit, tls);
+	if (o->error && o->error != GNUTLS_E_FATAL_ALERT_RECEIVED)
 		gnutls_alert_send_appropriate(tls, o->error);
 	gnutls_deinit(tls);
 	gnutls_certificate_free_credentials(cred);

@@ -28,6 +28,8 @@
  * @name: that the client asked for, or empty
  * @resumed: the session was
  * @client: the client showed a certificate
+ * @limit: what the client announces of records
+ * @send_size: the plaintext that a record of its may have, 0: any
  * @answer: the line that it received
  * @thread: to join
  */
@@ -46,6 +48,8 @@ struct origin {
 	char name[256];
 	bool resumed;
 	bool client;
+	struct kseal_record_limit limit;
+	size_t send_size;
 	char answer[64];
 	pthread_t thread;
 };
