@@ -8,6 +8,7 @@
 
 #include "info.h"
 #include "listen.h"
+#include "offload.h"
 #include "socket.h"
 
 static const struct nlattr *find(const struct kseal_peer *peer, int type)
@@ -94,4 +95,7 @@ void kseal_info_get(struct sock *sk, struct kseal_info *info)
 		get_peer(ks->peer, info);
 	if (ks->reason)
 		strscpy(info->reason, ks->reason, sizeof(info->reason));
+	info->offload = READ_ONCE(ks->dev_dirs);
+	info->offload_policy = ks->policy;
+	info->offload_ifindex = kseal_offload_ifindex(ks);
 }

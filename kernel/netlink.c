@@ -15,12 +15,15 @@
 #include "listen.h"
 #include "net.h"
 #include "netlink.h"
+#include "offload.h"
 #include "proxy.h"
 #include "socket.h"
 #include "ulp.h"
 
 static_assert(BIT(KSEAL_DEV_TX) == KSEAL_OFFLOAD_TX);
 static_assert(BIT(KSEAL_DEV_RX) == KSEAL_OFFLOAD_RX);
+static_assert(BIT(KSEAL_DEV_TX_LOST) == KSEAL_OFFLOAD_TX_LOST);
+static_assert(BIT(KSEAL_DEV_RX_LOST) == KSEAL_OFFLOAD_RX_LOST);
 
 #define CIPHERS_TTL	(3600 * HZ)
 
@@ -520,6 +523,17 @@ static int put_alert(struct sk_buff *skb, int attr, u8 alert)
 	return alert == KSEAL_ALERT_NONE ? 0 : nla_put_u8(skb, attr, alert);
 }
 
+static int put_offload(struct sk_buff *skb, const struct kseal_sock *ks)
+{
+	u32 ifindex = kseal_offload_ifindex(ks);
+
+	return nla_put_u32(skb, KSEAL_A_OFFLOAD, READ_ONCE(ks->dev_dirs)) ?:
+	       nla_put_u32(skb, KSEAL_A_OFFLOAD_POLICY,
+			   READ_ONCE(ks->policy)) ?:
+	       (ifindex ? nla_put_u32(skb, KSEAL_A_OFFLOAD_IFINDEX, ifindex) :
+			  0);
+}
+
 static int put_socket(struct sk_buff *skb, struct kseal_sock *ks)
 {
 	struct tls_crypto_info info = {};
@@ -547,7 +561,7 @@ static int put_socket(struct sk_buff *skb, struct kseal_sock *ks)
 	       put_u64(skb, KSEAL_A_RX_BYTES, READ_ONCE(ks->rx.bytes)) ?:
 	       put_u64(skb, KSEAL_A_TX_REKEYS, READ_ONCE(ks->tx.rekeys)) ?:
 	       put_u64(skb, KSEAL_A_RX_REKEYS, READ_ONCE(ks->rx.rekeys)) ?:
-	       nla_put_u32(skb, KSEAL_A_OFFLOAD, READ_ONCE(ks->dev_dirs));
+	       put_offload(skb, ks);
 }
 
 static int socket_dumpit(struct sk_buff *skb, struct netlink_callback *cb)

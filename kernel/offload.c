@@ -130,6 +130,26 @@ int kseal_offload_start(struct sock *sk, bool tx,
 	return err && ks->policy == KSEAL_OFFLOAD_ON ? -EOPNOTSUPP : 0;
 }
 
+/**
+ * kseal_offload_ifindex() - the device that works for a socket now
+ * @ks: context
+ *
+ * Context: any.
+ * Return: its number in the socket's network namespace; 0 if there is none.
+ */
+u32 kseal_offload_ifindex(const struct kseal_sock *ks)
+{
+	const struct net_device *netdev;
+	u32 ifindex = 0;
+
+	rcu_read_lock();
+	netdev = rcu_dereference(ks->tls.netdev);
+	if (netdev && net_eq(dev_net(netdev), sock_net(ks->sk)))
+		ifindex = READ_ONCE(netdev->ifindex);
+	rcu_read_unlock();
+	return ifindex;
+}
+
 static void offload_copy(struct scatterlist *src, unsigned int nsrc,
 			 struct scatterlist *dst, unsigned int ndst,
 			 unsigned int len)

@@ -52,6 +52,7 @@ int kseal_offload_set(struct kseal_sock *ks, sockptr_t optval,
 		      unsigned int optlen);
 int kseal_offload_start(struct sock *sk, bool tx,
 			const union kseal_crypto_info *info);
+u32 kseal_offload_ifindex(const struct kseal_sock *ks);
 int kseal_offload_tx_seal(struct sock *sk, struct kseal_tx *tx, u8 type,
 			  u8 *prefix, struct scatterlist *src,
 			  struct scatterlist *dst, unsigned int payload,

@@ -39,10 +39,12 @@ enum kseal_state {
 	KSEAL_DEAD,
 };
 
-/* bits of kseal_sock.dev_dirs */
+/* bits of kseal_sock.dev_dirs; a direction's _LOST: it was taken from a device */
 enum kseal_dev_dir {
 	KSEAL_DEV_TX,
 	KSEAL_DEV_RX,
+	KSEAL_DEV_TX_LOST,
+	KSEAL_DEV_RX_LOST,
 };
 
 /**
@@ -91,7 +93,7 @@ struct kseal_callbacks {
  * @dev: the device that works for the socket, or has done so; kseal_offload.ko's.
  *	The context then lives until the last packet has left (offload/device.c)
  * @offload: what @dev is used with
- * @dev_dirs: KSEAL_DEV_TX, KSEAL_DEV_RX: what the device does now
+ * @dev_dirs: &enum kseal_dev_dir: what the device does now, or did
  * @node: in kseal_net.sockets, guarded by its lock
  * @rcu: frees it
  */

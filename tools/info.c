@@ -8,9 +8,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
@@ -90,7 +92,7 @@ static void set(json_t *row, const char *key, const char *data, size_t size)
 		json_object_set_new(row, key, kseal_text(data, size));
 }
 
-static json_t *convert(const struct kseal_info *info)
+static json_t *convert(const struct kseal_info *info, const char *device)
 {
 	static const unsigned char none[KSEAL_FINGERPRINT_LEN];
 	json_t *row = json_object();
@@ -127,6 +129,7 @@ static json_t *convert(const struct kseal_info *info)
 	if (info->rx_alert != KSEAL_ALERT_NONE)
 		json_object_set_new(row, "rx_alert", kseal_alert_name(info->rx_alert));
 	set(row, "reason", info->reason, sizeof(info->reason));
+	kseal_set_offload(row, info->offload, info->offload_policy, device);
 	return row;
 }
 
@@ -150,6 +153,7 @@ static json_t *by_descriptor(pid_t pid, int fd)
 {
 	struct kseal_info info = { .tx_alert = KSEAL_ALERT_NONE, .rx_alert = KSEAL_ALERT_NONE };
 	char profile[KSEAL_PROFILE_MAX], name[32];
+	struct ifreq device = { 0 };
 	socklen_t length = sizeof(info);
 	int pidfd, copy = -1;
 
@@ -161,18 +165,19 @@ static json_t *by_descriptor(pid_t pid, int fd)
 		return NULL;
 	}
 	kseal_process_name(pid, name, sizeof(name));
-	if (!kseal_armed(copy, profile)) {
-		kseal_say("descriptor %d of %s (pid %d) is no sealed socket", fd, name, (int)pid);
-		return NULL;
-	}
 	if (getsockopt(copy, SOL_TLS, KSEAL_INFO, &info, &length)) {
-		kseal_say("descriptor %d of %s (pid %d) tells nothing: %s", fd, name, (int)pid,
-			  errno == ENOPROTOOPT ? "the kseal module is older than this program" :
-						 strerror(errno));
+		kseal_say("descriptor %d of %s (pid %d) %s", fd, name, (int)pid,
+			  kseal_armed(copy, profile) ?
+			  "tells nothing: the kseal module is older than this program" :
+			  "is no sealed socket");
 		return NULL;
 	}
+	/* The number is one of the socket's network namespace, which need not be ours. */
+	device.ifr_ifindex = info.offload_ifindex;
+	if (!device.ifr_ifindex || ioctl(copy, SIOCGIFNAME, &device))
+		*device.ifr_name = '\0';
 	close(copy);
-	return convert(&info);
+	return convert(&info, device.ifr_name);
 }
 
 /* One member a line. */

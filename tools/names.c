@@ -178,3 +178,33 @@ json_t *kseal_role_name(uint32_t number)
 
 	return NAME_OF(names, number);
 }
+
+static json_t *offload_state(uint32_t mask, uint32_t now, uint32_t lost)
+{
+	return json_string(mask & now ? "device" : mask & lost ? "lost" : "software");
+}
+
+/**
+ * kseal_set_offload() - who seals and opens the records of a socket
+ * @row: gets the members tx_offload, rx_offload, offload_policy and, if there is one,
+ *	offload_device
+ * @mask: KSEAL_OFFLOAD_TX and so on
+ * @policy: &enum kseal_offload
+ * @device: its name; "" if there is none
+ */
+void kseal_set_offload(json_t *row, uint32_t mask, uint32_t policy, const char *device)
+{
+	static const struct name policies[] = {
+		{ KSEAL_OFFLOAD_AUTO, "auto" },
+		{ KSEAL_OFFLOAD_ON, "on" },
+		{ KSEAL_OFFLOAD_OFF, "off" },
+	};
+
+	json_object_set_new(row, "tx_offload",
+			    offload_state(mask, KSEAL_OFFLOAD_TX, KSEAL_OFFLOAD_TX_LOST));
+	json_object_set_new(row, "rx_offload",
+			    offload_state(mask, KSEAL_OFFLOAD_RX, KSEAL_OFFLOAD_RX_LOST));
+	json_object_set_new(row, "offload_policy", NAME_OF(policies, policy));
+	if (*device)
+		json_object_set_new(row, "offload_device", json_string(device));
+}

@@ -10,6 +10,7 @@
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
+#include <net/if.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +31,6 @@ enum form {
 	CIPHERS,
 	GROUP,
 	ALERT,
-	OFFLOAD,
 	ROLE,
 };
 
@@ -72,7 +72,9 @@ static const struct {
 	[KSEAL_A_GROUP] = { "group", GROUP },
 	[KSEAL_A_TX_ALERT] = { "tx_alert", ALERT },
 	[KSEAL_A_RX_ALERT] = { "rx_alert", ALERT },
-	[KSEAL_A_OFFLOAD] = { "offload", OFFLOAD },
+	[KSEAL_A_OFFLOAD] = { "offload", U32 },
+	[KSEAL_A_OFFLOAD_POLICY] = { "offload_policy", U32 },
+	[KSEAL_A_OFFLOAD_IFINDEX] = { "offload_device", U32 },
 };
 
 static json_t *address(struct nlattr *attr)
@@ -95,18 +97,6 @@ static json_t *ciphers(const unsigned char *data, size_t size)
 		memcpy(&number, data + i, sizeof(number));
 		json_array_append_new(list, kseal_cipher_name(number));
 	}
-	return list;
-}
-
-/* What a network device does: a list of directions. */
-static json_t *offload(uint32_t mask)
-{
-	json_t *list = json_array();
-
-	if (mask & KSEAL_OFFLOAD_TX)
-		json_array_append_new(list, json_string("tx"));
-	if (mask & KSEAL_OFFLOAD_RX)
-		json_array_append_new(list, json_string("rx"));
 	return list;
 }
 
@@ -138,8 +128,6 @@ static json_t *convert(struct nlattr *attr, enum form form)
 		return size < 2 ? NULL : kseal_group_name(nla_get_u16(attr));
 	case ALERT:
 		return size < 1 ? NULL : kseal_alert_name(nla_get_u8(attr));
-	case OFFLOAD:
-		return size < 4 ? NULL : offload(nla_get_u32(attr));
 	case ROLE:
 		return size < 4 ? NULL : kseal_role_name(nla_get_u32(attr));
 	}
@@ -223,15 +211,28 @@ static void label_handshakes(json_t *rows)
 							"in work" : "waiting"));
 }
 
+static json_int_t number(const json_t *row, const char *key)
+{
+	return json_integer_value(json_object_get(row, key));
+}
+
 static void label_sockets(json_t *rows)
 {
+	char device[IF_NAMESIZE];
 	json_t *row;
 	size_t i;
 
-	/* A flag is there or not; JSON readers want a value. */
-	json_array_foreach(rows, i, row)
+	json_array_foreach(rows, i, row) {
+		/* A flag is there or not; JSON readers want a value. */
 		if (!json_object_get(row, "resumed"))
 			json_object_set_new(row, "resumed", json_false());
+		if (!if_indextoname(number(row, "offload_device"), device))
+			*device = '\0';
+		json_object_del(row, "offload_device");
+		kseal_set_offload(row, number(row, "offload"), number(row, "offload_policy"),
+				  device);
+		json_object_del(row, "offload");
+	}
 }
 
 static int query_all(struct nl_sock *sock, int family, json_t *status)

@@ -20,6 +20,7 @@ json_t *kseal_cipher_name(uint16_t number);
 json_t *kseal_group_name(uint16_t number);
 json_t *kseal_alert_name(uint8_t number);
 json_t *kseal_role_name(uint32_t number);
+void kseal_set_offload(json_t *row, uint32_t mask, uint32_t policy, const char *device);
 
 const char *kseal_cell(const json_t *row, const char *key, char *buffer, size_t size);
 int kseal_print_json(json_t *value);

@@ -163,6 +163,7 @@ static void print_text(const json_t *status)
 					      "local",	     "profile",	   "user",
 					      "tls_version", "tls_cipher", "group",
 					      "alpn",	     "tx_alert",   "rx_alert",
+					      "tx_offload",  "rx_offload",
 					      "server_name", "peer_subject", NULL };
 	const json_t *module = json_object_get(status, "module");
 

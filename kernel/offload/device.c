@@ -222,9 +222,11 @@ static void devs_drop(struct list_head *devs, unsigned int dirs)
 			WRITE_ONCE(dev->sk->sk_validate_xmit_skb,
 				   kseal_dev_encrypt);
 			clear_bit(KSEAL_DEV_TX, &dev->ks->dev_dirs);
+			set_bit(KSEAL_DEV_TX_LOST, &dev->ks->dev_dirs);
 		}
 		if (rx) {
 			clear_bit(KSEAL_DEV_RX, &dev->ks->dev_dirs);
+			set_bit(KSEAL_DEV_RX_LOST, &dev->ks->dev_dirs);
 			set_bit(TLS_RX_DEV_DEGRADED, &ctx->flags);
 		}
 		/* Neither xmit nor resync finds it from here on. */

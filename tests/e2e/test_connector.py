@@ -29,7 +29,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 class Info:
     """struct kseal_info"""
-    layout = struct.Struct("=IIHHHBB7Q64s256s256s1024s1024s32s256s")
+    layout = struct.Struct("=IIHHHBB7Q64s256s256s1024s1024s32s256s4I")
 
     def __init__(self, sock):
         # socket.getsockopt() takes no more than a kilobyte.

@@ -3,6 +3,7 @@
 when a feature is switched off or a module goes."""
 
 import errno
+import os
 import subprocess
 
 import lab
@@ -104,6 +105,47 @@ def a_socket_whose_route_moved_is_software(ulp):
         finally:
             for netns, n in ((A, 2), (B, 1)):
                 lab.sh("ip", "-n", netns, "route", "del", f"10.77.0.{n}/32")
+    gone()
+
+
+TX, RX, TX_LOST, RX_LOST = 1, 2, 4, 8
+
+
+def says(link, mask, policy, **words):
+    """KSEAL_INFO, ss, kseal info and kseal status say the same of the end in A."""
+    device = words["offload_device"]
+    equal(lab.offload_of(link.a), (mask, policy, lab.ifindex(a) if device else 0))
+    equal(conf(A, link.a), {"txconf": "hw" if mask & TX else "sw", "rxconf": "hw" if mask & RX else "sw"})
+    # asked from another namespace, where the number is another device's
+    equal(lab.told(lab.kseal(B, "info", "--json", str(os.getpid()), str(link.a.fileno()))), words)
+    address = "%s:%d" % link.a.getsockname()
+    equal([lab.told(s) for s in lab.kseal(A, "status", "--json")["sockets"] if s["local"] == address], [words])
+
+
+@case
+def what_the_device_does_is_told(ulp):
+    with Link(ulp, ulp) as link:
+        says(link, TX | RX, AUTO, tx_offload="device", rx_offload="device", offload_policy="auto",
+             offload_device=a.name)
+        a.tls(tx=False)
+        says(link, TX_LOST | RX, AUTO, tx_offload="lost", rx_offload="device", offload_policy="auto",
+             offload_device=a.name)
+        carry(link, MiB // 4)
+        a.link("down")
+        a.link("up")
+        says(link, TX_LOST | RX_LOST, AUTO, tx_offload="lost", rx_offload="lost", offload_policy="auto",
+             offload_device=None)
+    lab.reset()
+    with Link(ulp, "tls", offload_a=ON) as link:
+        says(link, TX | RX, ON, tx_offload="device", rx_offload="device", offload_policy="on",
+             offload_device=a.name)
+    with Link(ulp, "tls", offload_a=OFF) as link:
+        says(link, 0, OFF, tx_offload="software", rx_offload="software", offload_policy="off",
+             offload_device=None)
+    a.set(refuse=1)
+    with Link(ulp, "tls") as link:
+        says(link, RX, AUTO, tx_offload="software", rx_offload="device", offload_policy="auto",
+             offload_device=a.name)
     gone()
 
 

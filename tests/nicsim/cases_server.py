@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import json
 import os
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,11 @@ import harness  # noqa: E402
 
 cases = []
 PORT = 8443
+
+
+def case(function):
+    cases.append((function.__name__, function))
+    return function
 
 
 def each(**values):
@@ -71,43 +78,82 @@ def fetch(where, said, *args):
     return out.stdout
 
 
-@each(wire={"lossless": {}, "1 % lost": {"drop": 10, "reorder": 10}})
-def nginx_sends_a_file_through_the_card(ulp, wire):
+@contextlib.contextmanager
+def nginx_sealed(where):
+    """nginx, sealed with a profile that must have the card; what all of them have said."""
     for program in ("nginx", "curl"):
         if subprocess.run(["which", program], capture_output=True, check=False).returncode:
             raise lab.Skip(f"no {program} here")
     for program in (harness.KSEALD, harness.KSEAL):
         check(os.access(program, os.X_OK), f"{program} is not built")
-    with tempfile.TemporaryDirectory(prefix="kseal-nicsim") as where:
-        harness.tmp = where
-        harness.make_certificate("ca", None, "/CN=kseal test CA")
-        harness.make_certificate("server", "ca", f"/CN={harness.NAME}", f"DNS:{harness.NAME}")
-        with open(f"{where}/kseald.conf", "w") as f:
-            f.write(f'profile "on" {{\n\tcertificate = "{where}/server.crt"\n\tkey = "{where}/server.key"\n'
-                    '\tversions = {"1.2"}\n\toffload = "on"\n}\n')
-        nginx_conf(where)
-        data = lab.block + lab.block[:123457]
+    harness.tmp = where
+    harness.make_certificate("ca", None, "/CN=kseal test CA")
+    harness.make_certificate("server", "ca", f"/CN={harness.NAME}", f"DNS:{harness.NAME}")
+    with open(f"{where}/kseald.conf", "w") as f:
+        f.write(f'profile "on" {{\n\tcertificate = "{where}/server.crt"\n\tkey = "{where}/server.key"\n'
+                '\tversions = {"1.2"}\n\toffload = "on"\n}\n')
+    nginx_conf(where)
+    with open(f"{where}/log", "w+") as log, \
+            running(harness.KSEALD, "-c", f"{where}/kseald.conf", log=log), \
+            running(harness.KSEAL, "run", "-v", "--port", f"{PORT}=on", "--", "nginx", "-e", "stderr",
+                    "-p", where, "-c", f"{where}/nginx.conf", log=log) as server:
+        def said():
+            with open(f"{where}/log", errors="replace") as f:
+                return f.read()[-2000:]
+
+        def ready():
+            check(server.poll() is None, said())
+            return listening() and registered()
+        eventually(ready, said, 60)
+        yield said
+    eventually(lambda: not listening(), "nginx is there still")
+
+
+@each(wire={"lossless": {}, "1 % lost": {"drop": 10, "reorder": 10}})
+def nginx_sends_a_file_through_the_card(ulp, wire):
+    data = lab.block + lab.block[:123457]
+    with tempfile.TemporaryDirectory(prefix="kseal-nicsim") as where, nginx_sealed(where) as said:
         with open(f"{where}/file", "wb") as f:
             f.write(data)
-        with open(f"{where}/log", "w+") as log, \
-                running(harness.KSEALD, "-c", f"{where}/kseald.conf", log=log), \
-                running(harness.KSEAL, "run", "-v", "--port", f"{PORT}=on", "--", "nginx", "-e", "stderr",
-                        "-p", where, "-c", f"{where}/nginx.conf", log=log) as server:
-            def said():
-                with open(f"{where}/log", errors="replace") as f:
-                    return f.read()[-2000:]
+        for card in (a, b):
+            card.set(**wire)
+        sent, got, count = Since(b), Since(b), Counted(B)
+        body = fetch(where, said, "--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256")
+        equal(hashlib.sha256(body).hexdigest(), hashlib.sha256(data).hexdigest(), "the file")
+        check(sent.tx_records >= len(data) // lab.RECORD, f"{sent}")
+        equal(count["KsealTxDeviceRecords"], count["KsealTxRecords"], "records that the card sealed")
+        check(got.rx_add == 1, f"{got}")
+    gone()
 
-            def ready():
-                check(server.poll() is None, said())
-                return listening() and registered()
-            eventually(ready, said, 60)
-            for card in (a, b):
-                card.set(**wire)
-            sent, got, count = Since(b), Since(b), Counted(B)
-            body = fetch(where, said, "--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256")
-            equal(hashlib.sha256(body).hexdigest(), hashlib.sha256(data).hexdigest(), "the file")
-            check(sent.tx_records >= len(data) // lab.RECORD, f"{sent}")
-            equal(count["KsealTxDeviceRecords"], count["KsealTxRecords"], "records that the card sealed")
-            check(got.rx_add == 1, f"{got}")
-    eventually(lambda: not listening(), "nginx is there still")
+
+@case
+def what_the_device_does_for_nginx_is_told(ulp):
+    """A socket that the agent has keyed."""
+    with tempfile.TemporaryDirectory(prefix="kseal-nicsim") as where, nginx_sealed(where):
+        with open(f"{where}/file", "wb") as f:
+            f.write(b"x" * 100000)
+        trust = ssl.create_default_context(cafile=f"{where}/ca.crt")
+        trust.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+        raw = lab.inside(A, lambda: socket.create_connection(("10.77.0.2", PORT), timeout=30))
+        with trust.wrap_socket(raw, server_hostname=harness.NAME) as s:
+            def get():
+                s.sendall(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n")
+                reply = b""
+                while not reply.endswith(b"x" * 100000):
+                    reply += s.recv(1 << 16)
+
+            def told():
+                [mine] = lab.kseal(B, "status", "--json")["sockets"]
+                equal(mine["peer"], "%s:%d" % s.getsockname())
+                equal(lab.kseal(B, "info", "--json", str(mine["id"])), mine)
+                return lab.told(mine)
+            get()
+            words = {"tx_offload": "device", "rx_offload": "device", "offload_policy": "on",
+                     "offload_device": b.name}
+            equal(told(), words)
+            equal(lab.conf_of(B, f"state established sport = :{PORT}"), {"txconf": "hw", "rxconf": "hw"})
+            b.tls(rx=False)
+            get()
+            equal(told(), {**words, "rx_offload": "lost"})
+            equal(lab.conf_of(B, f"state established sport = :{PORT}"), {"txconf": "hw", "rxconf": "sw"})
     gone()

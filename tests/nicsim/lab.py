@@ -10,8 +10,10 @@ across and compares it."""
 
 import ctypes
 import errno
+import json
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -19,7 +21,7 @@ import time
 
 TCP_ULP, SOL_TLS = 31, 282
 TLS_TX, TLS_RX = 1, 2
-KSEAL_OFFLOAD = 0x4B08
+KSEAL_INFO, KSEAL_OFFLOAD = 0x4B05, 0x4B08
 AUTO, ON, OFF = 0, 1, 2
 A, B = "nic-a", "nic-b"
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -225,12 +227,40 @@ class Link:
         self.close()
 
 
-def conf(netns, sock):
+def conf_of(netns, which):
     """What inet_diag says of a socket: {"txconf": "hw", "rxconf": "sw"}."""
-    port = sock.getsockname()[1]
-    out = sh("ss", "-N", netns, "-Htie", "sport", "=", f":{port}")
-    words = out.split()
+    words = sh("ss", "-N", netns, "-Htie", *which.split()).split()
     return {k: words[words.index(k + ":") + 1] for k in ("txconf", "rxconf") if k + ":" in words}
+
+
+def conf(netns, sock):
+    return conf_of(netns, f"sport = :{sock.getsockname()[1]}")
+
+
+INFO = struct.Struct("=IIHHHBB7Q64s256s256s1024s1024s32s256s4I")
+
+
+def offload_of(sock):
+    """The end of struct kseal_info: what the device does, the policy, its number."""
+    buf, size = ctypes.create_string_buffer(INFO.size), ctypes.c_uint(INFO.size)
+    check(not libc.getsockopt(sock.fileno(), SOL_TLS, KSEAL_INFO, buf, ctypes.byref(size)), ctypes.get_errno())
+    equal(size.value, INFO.size)
+    return INFO.unpack(buf.raw)[-4:-1]
+
+
+def ifindex(card):
+    return inside(card.netns, lambda: socket.if_nametoindex(card.name))
+
+
+def kseal(netns, *args):
+    """What kseal says in a namespace, as an object."""
+    tool = os.path.join(os.path.dirname(os.path.dirname(HERE)), "tools", "kseal")
+    return json.loads(sh("ip", "netns", "exec", netns, tool, *args, quiet=False))
+
+
+def told(row):
+    """Of an object of kseal's, who does the cryptography."""
+    return {k: row.get(k) for k in ("tx_offload", "rx_offload", "offload_policy", "offload_device")}
 
 
 class Flow(threading.Thread):

@@ -19,9 +19,10 @@ from peer import (ALERT, CLOSE_NOTIFY, DATA, HANDSHAKE, KEY_UPDATE, KEY_UPDATE_R
 SEALED, RESUMED, PEER_CERTIFICATE, EOF = 1, 2, 4, 8
 NONE = 0xff
 SERVER, EXPLICIT, CLIENT = 1, 2, 3
-FORMAT = struct.Struct("=IIHHHBB7Q64s256s256s1024s1024s32s256s")
+FORMAT = struct.Struct("=IIHHHBB7Q64s256s256s1024s1024s32s256s4I")
 FIELDS = ("flags role tls_version tls_cipher group tx_alert rx_alert tx_records rx_records tx_bytes rx_bytes tx_rekeys "
-          "rx_rekeys id profile server_name alpn peer_subject peer_names peer_fingerprint reason").split()
+          "rx_rekeys id profile server_name alpn peer_subject peer_names peer_fingerprint reason "
+          "offload offload_policy offload_ifindex reserved").split()
 TICKETS_MAX = 32
 TICKET_MAX = 16384
 
@@ -89,7 +90,9 @@ def info_tells_what_there_is(suite):
     sock, peer = sealed(suite)
     has(sock, flags=SEALED, server_name=b"", alpn=b"", group=0, peer_fingerprint=b"")
     sock, peer = explicit(suite)
-    has(sock, flags=0, role=EXPLICIT, tls_version=suite.version, profile=b"")
+    has(sock, flags=0, role=EXPLICIT, tls_version=suite.version, profile=b"", offload=0, offload_policy=0,
+        offload_ifindex=0, reserved=0)
+    equal(len(raw_info(sock, FORMAT.size - 16)), FORMAT.size - 16)      # a caller of before there was offload
 
 
 @case

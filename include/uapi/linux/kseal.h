@@ -192,9 +192,14 @@ enum kseal_offload {
 	KSEAL_OFFLOAD_OFF,
 };
 
-/* KSEAL_A_OFFLOAD */
-#define KSEAL_OFFLOAD_TX	1
-#define KSEAL_OFFLOAD_RX	2
+/*
+ * KSEAL_A_OFFLOAD, struct kseal_info.offload: what a device does now, and what one has
+ * done until it went; a direction with neither has never had one.
+ */
+#define KSEAL_OFFLOAD_TX	(1 << 0)
+#define KSEAL_OFFLOAD_RX	(1 << 1)
+#define KSEAL_OFFLOAD_TX_LOST	(1 << 2)
+#define KSEAL_OFFLOAD_RX_LOST	(1 << 3)
 
 /**
  * enum kseal_cmd - commands of the generic netlink family
@@ -219,7 +224,7 @@ enum kseal_offload {
  *	TLS_VERSION, TLS_CIPHER, SERVER_NAME, ALPN, GROUP, RESUMED, PEER_SUBJECT,
  *	PEER_NAMES, PEER_FINGERPRINT, TX_RECORDS, RX_RECORDS, TX_BYTES, RX_BYTES,
  *	TX_REKEYS, RX_REKEYS, TX_ALERT, RX_ALERT (as far as there was one), UID, GID,
- *	OFFLOAD.
+ *	OFFLOAD, OFFLOAD_POLICY, OFFLOAD_IFINDEX (if there is a device).
  * @KSEAL_CMD_REKEY: ID of a sealed socket, REKEY: as the socket option KSEAL_REKEY.
  *	ENOENT if there is no such socket.
  * @KSEAL_CMD_TICKET: notification: ID, MESSAGE: a NewSessionTicket has come.
@@ -292,7 +297,9 @@ enum kseal_cmd {
  * @KSEAL_A_REKEY: u32, &enum kseal_rekey
  * @KSEAL_A_TX_ALERT: u8, the fatal alert that we sent, AlertDescription
  * @KSEAL_A_RX_ALERT: u8, the one that the peer sent
- * @KSEAL_A_OFFLOAD: u32, KSEAL_OFFLOAD_TX and KSEAL_OFFLOAD_RX: what a device does now
+ * @KSEAL_A_OFFLOAD: u32, KSEAL_OFFLOAD_TX, KSEAL_OFFLOAD_RX and their _LOST
+ * @KSEAL_A_OFFLOAD_POLICY: u32, &enum kseal_offload
+ * @KSEAL_A_OFFLOAD_IFINDEX: u32, the device
  */
 enum kseal_attr {
 	/* private: */
@@ -341,6 +348,8 @@ enum kseal_attr {
 	KSEAL_A_TX_ALERT,
 	KSEAL_A_RX_ALERT,
 	KSEAL_A_OFFLOAD,
+	KSEAL_A_OFFLOAD_POLICY,
+	KSEAL_A_OFFLOAD_IFINDEX,
 	/* private: */
 	__KSEAL_A_MAX
 };
@@ -401,6 +410,10 @@ enum kseal_rekey {
  * @peer_names: its subject alternative names, see KSEAL_A_PEER_NAMES
  * @peer_fingerprint: SHA-256 of the certificate
  * @reason: of a connector's failure, in words
+ * @offload: KSEAL_OFFLOAD_TX, KSEAL_OFFLOAD_RX and their _LOST
+ * @offload_policy: &enum kseal_offload
+ * @offload_ifindex: the device; 0 if there is none, or in another network namespace
+ * @reserved: 0
  *
  * It may grow at its end; a caller that knows less gets less.
  */
@@ -426,6 +439,10 @@ struct kseal_info {
 	char peer_names[KSEAL_IDENTITY_MAX];
 	__u8 peer_fingerprint[KSEAL_FINGERPRINT_LEN];
 	char reason[KSEAL_REASON_MAX];
+	__u32 offload;
+	__u32 offload_policy;
+	__u32 offload_ifindex;
+	__u32 reserved;
 };
 
 #endif /* _UAPI_LINUX_KSEAL_H */
