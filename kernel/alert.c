@@ -25,12 +25,6 @@ enum key_update_request {
 	UPDATE_REQUESTED,
 };
 
-/*
- * A peer may send no more than this many records in a row without a byte of
- * application data: empty ones, warnings, KeyUpdates, tickets. Each costs us work.
- */
-#define IDLE_RECORDS_MAX	32
-
 /**
  * kseal_alert_send() - send an alert as our last record
  * @sk: socket, keyed
@@ -148,6 +142,13 @@ static void alert_receive(struct sock *sk, const u8 *body, unsigned int len)
 	sk_error_report(sk);
 }
 
+/* The peer keeps us busy with what is no data (flood.c). */
+static void flooded(struct sock *sk)
+{
+	kseal_stat_inc(sock_net(sk), KSEAL_STAT_RX_FLOOD);
+	kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
+}
+
 /**
  * kseal_key_update_receive() - the peer goes on to its next key
  * @sk: socket, keyed, TLS 1.3
@@ -167,6 +168,10 @@ void kseal_key_update_receive(struct sock *sk, u8 request)
 	if (!ks->rx.key.hmac ||
 	    (request == UPDATE_REQUESTED && !ks->tx.key.hmac)) {
 		kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
+		return;
+	}
+	if (!kseal_flood_update(&ks->rx.updates, ks->rx.bytes, jiffies)) {
+		flooded(sk);
 		return;
 	}
 	if (kseal_key_update(&ks->rx.key)) {
@@ -241,8 +246,8 @@ void kseal_control_receive(struct sock *sk, u8 type, const u8 *body,
 {
 	struct kseal_sock *ks = kseal_get(sk);
 
-	if (++ks->rx.idle_records > IDLE_RECORDS_MAX) {
-		kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
+	if (!kseal_flood_idle(&ks->rx.idle, ks->rx.bytes, jiffies)) {
+		flooded(sk);
 		return;
 	}
 	if (type == TLS_RECORD_TYPE_ALERT)

@@ -13,6 +13,7 @@
 #include <linux/socket.h>
 
 #include "cipher.h"
+#include "flood.h"
 
 struct pipe_inode_info;
 struct kseal_rx_ring;
@@ -48,7 +49,8 @@ struct kseal_rx_ring;
  * @err: negative errno that every later read gets, after what is @held
  * @readers: calls that sleep until a record comes
  * @lowat: the application's SO_RCVLOWAT
- * @idle_records: records without application data since the last with some
+ * @idle: records without application data
+ * @updates: KeyUpdates among them
  * @alert: fatal alert received, else KSEAL_ALERT_NONE
  * @message_header: of a handshake message that is coming in
  * @message: that message, as far as it has come; NULL if it is not kept
@@ -89,7 +91,8 @@ struct kseal_rx {
 	int err;
 	unsigned int readers;
 	int lowat;
-	unsigned int idle_records;
+	struct kseal_flood idle;
+	struct kseal_flood updates;
 	u8 alert;
 	u8 message_header[4];
 	u8 *message;

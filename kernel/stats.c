@@ -29,6 +29,7 @@ static const char * const stat_name[KSEAL_STAT_COUNT] = {
 	[KSEAL_STAT_TX_REKEYS]	= "KsealTxRekeys",
 	[KSEAL_STAT_RX_REKEYS]	= "KsealRxRekeys",
 	[KSEAL_STAT_BAD_RECORD]	= "KsealBadRecord",
+	[KSEAL_STAT_RX_FLOOD]	= "KsealRxFlood",
 	[KSEAL_STAT_RX_ALERTS]	= "KsealRxAlerts",
 	[KSEAL_STAT_TRUNCATED]	= "KsealTruncated",
 	[KSEAL_STAT_TX_LIMIT]	= "KsealTxLimit",

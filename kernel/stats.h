@@ -25,7 +25,9 @@
  * @KSEAL_STAT_RX_BYTES: application bytes opened
  * @KSEAL_STAT_TX_REKEYS: KeyUpdates sent, or next keys set
  * @KSEAL_STAT_RX_REKEYS: KeyUpdates received, or next keys set
- * @KSEAL_STAT_BAD_RECORD: records that failed authentication or were malformed
+ * @KSEAL_STAT_BAD_RECORD: records that failed authentication, were malformed or
+ *	out of place: the end of their streams
+ * @KSEAL_STAT_RX_FLOOD: those of them that were too many without application data
  * @KSEAL_STAT_RX_ALERTS: fatal alerts received
  * @KSEAL_STAT_TRUNCATED: streams that ended without close_notify
  * @KSEAL_STAT_TX_LIMIT: streams that ended at the AEAD limit
@@ -56,6 +58,7 @@ enum kseal_stat {
 	KSEAL_STAT_TX_REKEYS,
 	KSEAL_STAT_RX_REKEYS,
 	KSEAL_STAT_BAD_RECORD,
+	KSEAL_STAT_RX_FLOOD,
 	KSEAL_STAT_RX_ALERTS,
 	KSEAL_STAT_TRUNCATED,
 	KSEAL_STAT_TX_LIMIT,

@@ -289,8 +289,6 @@ static void rx_count(struct sock *sk, struct kseal_rx *rx, unsigned int bytes)
 {
 	rx->records++;
 	rx->bytes += bytes;
-	if (bytes)
-		rx->idle_records = 0;
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_RX_RECORDS);
 	kseal_stat_add(sock_net(sk), KSEAL_STAT_RX_BYTES, bytes);
 }

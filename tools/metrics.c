@@ -41,6 +41,7 @@ static const struct {
 	{ "KsealTxRekeys", "Own keys replaced", NULL },
 	{ "KsealRxRekeys", "Keys of the peer replaced", NULL },
 	{ "KsealBadRecord", "Streams ended by a forged or malformed record", NULL },
+	{ "KsealRxFlood", "Streams ended by too many records without data", NULL },
 	{ "KsealRxAlerts", "Streams ended by a fatal alert of the peer", NULL },
 	{ "KsealTruncated", "Streams cut without close_notify", NULL },
 	{ "KsealTxLimit", "Streams ended by the limit of a key", NULL },

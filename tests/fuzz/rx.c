@@ -27,6 +27,8 @@
 #define WIRE_MAX	(2 * 1024 * 1024)
 #define ITEMS_MAX	2048
 #define IDLE_MAX	32	/* records in a row without application data */
+#define UPDATES_MAX	32	/* KeyUpdates that no data has paid for */
+#define UPDATE_BYTES	128	/* pay for one */
 #define USER_CANCELED	90
 #define PATIENCE	10000	/* ms until something that has to come counts as lost */
 
@@ -53,6 +55,9 @@ struct item {
  * @at: which is next
  * @end: and then: an errno, or 0 for the end of the stream
  * @updates: KeyUpdates in it that want an answer
+ * @bytes: application bytes in it
+ * @paid: of these, the ones that have paid for KeyUpdates
+ * @unpaid: KeyUpdates that none have paid for
  * @records: in it
  * @secrets: the kernel has the traffic secrets
  * @sealed: what is no data is the kernel's business, and so is how it ends
@@ -75,6 +80,9 @@ struct rx {
 	size_t at;
 	int end;
 	unsigned int updates;
+	size_t bytes;
+	size_t paid;
+	unsigned int unpaid;
 	unsigned long records;
 	bool secrets;
 	bool sealed;
@@ -262,6 +270,16 @@ static int errno_of(const struct rx *r, int verdict)
 	}
 }
 
+/* As many KeyUpdates as this are no flood; no session takes a minute. */
+static bool update_paid(struct rx *r)
+{
+	size_t earned = (r->bytes - r->paid) / UPDATE_BYTES;
+
+	r->paid += earned * UPDATE_BYTES;
+	r->unpaid -= earned < r->unpaid ? earned : r->unpaid;
+	return ++r->unpaid <= UPDATES_MAX;
+}
+
 /*
  * What the kernel makes of a record without data on a sealed stream (RFC 8446 §6, RFC
  * 5246 §7.2). Returns whether the stream goes on.
@@ -281,7 +299,7 @@ static bool sealed_control(struct rx *r, struct direction *dir, uint8_t type,
 		return false;
 	}
 	if (type != TYPE_HANDSHAKE || !tls13 || !r->secrets || len != KEY_UPDATE_LEN ||
-	    memcmp(content, key_update, sizeof(key_update)) || content[4] > 1)
+	    memcmp(content, key_update, sizeof(key_update)) || content[4] > 1 || !update_paid(r))
 		return false;
 	direction_update(dir);
 	r->updates += content[4];
@@ -327,6 +345,7 @@ static void decode_stream(struct rx *r)
 		}
 		if (type == TYPE_DATA && len) {
 			idle = 0;
+			r->bytes += len;
 			expect(r, type, empty, used, len);
 			empty = false;
 			used += len;
@@ -346,7 +365,8 @@ static void decode_stream(struct rx *r)
 			used += len;
 			continue;
 		}
-		if (++idle > IDLE_MAX || (type != TYPE_DATA && content[4] > 1)) {
+		if (++idle > IDLE_MAX ||
+		    (type != TYPE_DATA && (content[4] > 1 || !update_paid(r)))) {
 			r->end = EBADMSG;
 			return;
 		}

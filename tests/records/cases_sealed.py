@@ -21,6 +21,7 @@ UNEXPECTED_MESSAGE, BAD_RECORD_MAC, RECORD_OVERFLOW = 10, 20, 22
 ILLEGAL_PARAMETER, DECODE_ERROR, PROTOCOL_VERSION, USER_CANCELED, NO_RENEGOTIATION = 47, 50, 70, 90, 100
 WARNING, FATAL = 1, 2
 IDLE_RECORDS_MAX = 32
+UPDATES_MAX, UPDATE_BYTES = 32, 128
 
 END = (ALERT, CLOSE_NOTIFY)
 
@@ -235,10 +236,47 @@ def key_updates_are_answered_and_limited(suite):
         peer.take_update()
         sock.send(b"x")
         equal(peer.data(1), b"x")
+    before = stat("KsealRxFlood")
     for _ in range(IDLE_RECORDS_MAX + 1):
         peer.update()
     is_dead(sock)
     equal(peer.record(), alert(UNEXPECTED_MESSAGE))
+    equal(stat("KsealRxFlood"), before + 1)
+
+
+@case_tls13
+def key_updates_between_bytes_are_a_flood(suite):
+    for request, piece in ((False, 1), (True, 1), (False, 64)):
+        sock, peer = sealed(suite)
+        sock.send(b"x")
+        equal(peer.data(1), b"x")
+        before, done = stat("KsealRxRekeys"), 0
+        most = 2 + UPDATES_MAX * UPDATE_BYTES // (UPDATE_BYTES - piece)
+        begun = time.monotonic()
+        try:
+            for done in range(10 * most):
+                peer.update(request)
+                peer.send(bytes(piece))
+                equal(receive(sock, piece), bytes(piece))
+        except OSError as e:
+            equal(e.errno, errno.EBADMSG)
+        check(UPDATES_MAX <= done <= most or time.monotonic() - begun > 60, done)
+        equal(stat("KsealRxRekeys"), before + done)
+        is_dead(sock)
+        while (record := peer.record()) == (HANDSHAKE, KEY_UPDATE):
+            peer.rx.update()
+        equal(record, alert(UNEXPECTED_MESSAGE))
+
+
+@case_tls13
+def key_updates_under_load_are_none(suite):
+    sock, peer = sealed(suite)
+    for n in range(500):
+        peer.update()
+        peer.send(bytes([n & 255]) * UPDATE_BYTES)
+        equal(receive(sock, UPDATE_BYTES), bytes([n & 255]) * UPDATE_BYTES)
+    sock.send(b"x")
+    equal(peer.data(1), b"x")
 
 
 @case_tls13
@@ -265,14 +303,12 @@ def key_updates_without_answers_read_do_not_fill_memory(suite):
     def outq():
         return struct.unpack("i", fcntl.ioctl(sock, TIOCOUTQ, bytes(4)))[0]
     before = outq()
+    sock.setblocking(True)
     for _ in range(300):
         peer.update(request=True)
-        peer.send(b"k")
-        check(readable(sock, 5))
-        while not sock_read(sock):
-            check(readable(sock, 5))
+        peer.send(bytes(UPDATE_BYTES))
+        equal(receive(sock, UPDATE_BYTES), bytes(UPDATE_BYTES))
     check(outq() < before + 300000, before, outq())
-    sock.setblocking(True)
     writer = in_background(lambda: sock.send(b"end"))
     updates, content = 0, b""
     while not content.endswith(b"end"):
@@ -283,13 +319,6 @@ def key_updates_without_answers_read_do_not_fill_memory(suite):
             updates += 1
     writer.join()
     check(updates)
-
-
-def sock_read(sock):
-    try:
-        return sock.recv(1)
-    except BlockingIOError:
-        return b""
 
 
 @case_tls13
