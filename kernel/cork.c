@@ -112,3 +112,76 @@ void kseal_cork_release(struct sock *sk)
 		sk->sk_write_space = tx->write_space;
 	write_unlock_bh(&sk->sk_callback_lock);
 }
+
+/**
+ * kseal_cork_suspend() - from now on, send everything at once
+ * @sk: socket with a context that becomes the agent's
+ *
+ * A flight of the handshake is a whole, and what follows it comes only after the
+ * answer: nothing is gained by waiting for more, and with TCP_CORK it would not go
+ * before 200 ms have passed.
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_cork_suspend(struct sock *sk)
+{
+	kseal_get(sk)->nonagle = tcp_sk(sk)->nonagle;
+	tcp_sk(sk)->nonagle = TCP_NAGLE_OFF;
+}
+
+/**
+ * kseal_cork_resume() - undo kseal_cork_suspend()
+ * @sk: socket with a context
+ *
+ * Context: process, under the socket lock.
+ */
+void kseal_cork_resume(struct sock *sk)
+{
+	tcp_sk(sk)->nonagle = kseal_get(sk)->nonagle;
+}
+
+/**
+ * kseal_cork_set() - TCP_NODELAY or TCP_CORK, for when the handshake is over
+ * @sk: socket with a context
+ * @optname: which
+ * @val: on or off
+ *
+ * Context: process; takes the socket lock.
+ * Return: 0; -EAGAIN if the socket is not the agent's: the option is TCP's.
+ */
+int kseal_cork_set(struct sock *sk, int optname, int val)
+{
+	u8 bit = optname == TCP_CORK ? TCP_NAGLE_CORK : TCP_NAGLE_OFF;
+	struct kseal_sock *ks = kseal_get(sk);
+	int err = -EAGAIN;
+
+	lock_sock(sk);
+	if (ks->hooked) {
+		ks->nonagle &= ~bit;
+		ks->nonagle |= val ? bit : 0;
+		err = 0;
+	}
+	release_sock(sk);
+	return err;
+}
+
+/**
+ * kseal_cork_get() - what the application has set TCP_NODELAY or TCP_CORK to
+ * @sk: socket with a context
+ * @optname: which
+ *
+ * Context: process; takes the socket lock.
+ * Return: 0, 1, or -EAGAIN if the socket is not the agent's: TCP knows.
+ */
+int kseal_cork_get(struct sock *sk, int optname)
+{
+	u8 bit = optname == TCP_CORK ? TCP_NAGLE_CORK : TCP_NAGLE_OFF;
+	struct kseal_sock *ks = kseal_get(sk);
+	int val = -EAGAIN;
+
+	lock_sock(sk);
+	if (ks->hooked)
+		val = !!(ks->nonagle & bit);
+	release_sock(sk);
+	return val;
+}

@@ -167,6 +167,7 @@ void kseal_hook(struct sock *sk, const struct kseal_callbacks *ours)
 	ks->lowat = sk->sk_rcvlowat;
 	ks->hooked = true;
 	WRITE_ONCE(sk->sk_rcvlowat, 1);
+	kseal_cork_suspend(sk);
 	sk->sk_data_ready	= ours->data_ready;
 	sk->sk_write_space	= ours->write_space;
 	sk->sk_state_change	= ours->state_change;
@@ -187,6 +188,7 @@ void kseal_unhook(struct sock *sk)
 		return;
 	ks->hooked = false;
 	WRITE_ONCE(sk->sk_rcvlowat, ks->lowat);
+	kseal_cork_resume(sk);
 	sk->sk_data_ready	= ks->saved.data_ready;
 	sk->sk_write_space	= ks->saved.write_space;
 	sk->sk_state_change	= ks->saved.state_change;

@@ -81,6 +81,7 @@ struct kseal_callbacks {
  *	with @hooked guarded by sk_callback_lock
  * @hooked: @saved is in use
  * @lowat: likewise, the application's SO_RCVLOWAT: the agent waits for less
+ * @nonagle: likewise, its TCP_NODELAY and TCP_CORK: the agent waits for neither
  * @peer: what the agent told about the connection; constant once SEALED
  * @portid: the agent's worker that did the handshake
  * @worker: its number
@@ -116,6 +117,7 @@ struct kseal_sock {
 	struct kseal_callbacks saved;
 	bool hooked;
 	int lowat;
+	u8 nonagle;
 
 	struct kseal_peer *peer;
 	u32 portid;

@@ -8,6 +8,7 @@
 #include <linux/uaccess.h>
 
 #include "alert.h"
+#include "cork.h"
 #include "info.h"
 #include "listen.h"
 #include "offload.h"
@@ -190,6 +191,32 @@ static int do_setsockopt(struct sock *sk, int optname, sockptr_t optval,
 	}
 }
 
+/* While the agent has the socket the application's are kept for later. */
+static int set_cork(struct sock *sk, int optname, sockptr_t optval,
+		    unsigned int optlen)
+{
+	int val, err;
+
+	if (optlen >= sizeof(val)) {
+		if (copy_from_sockptr(&val, optval, sizeof(val)))
+			return -EFAULT;
+		err = kseal_cork_set(sk, optname, val);
+		if (err != -EAGAIN)
+			return err;
+	}
+	err = kseal_get(sk)->family->base->setsockopt(sk, SOL_TCP, optname,
+						      optval, optlen);
+	if (!err)
+		kseal_tx_uncork(sk);
+	return err;
+}
+
+static bool is_cork(int level, int optname)
+{
+	return level == SOL_TCP &&
+	       (optname == TCP_CORK || optname == TCP_NODELAY);
+}
+
 /**
  * kseal_setsockopt() - setsockopt() of a socket that is not held back
  * @sk: socket; but not a child that is HELD
@@ -213,14 +240,11 @@ int kseal_setsockopt(struct sock *sk, int level, int optname, sockptr_t optval,
 	if (level == SOL_TCP && optname == TCP_FASTOPEN_CONNECT &&
 	    ks->listener)
 		return -EOPNOTSUPP;
-	if (level != SOL_TLS) {
-		err = ks->family->base->setsockopt(sk, level, optname, optval,
-						   optlen);
-		if (!err && level == SOL_TCP &&
-		    (optname == TCP_CORK || optname == TCP_NODELAY))
-			kseal_tx_uncork(sk);
-		return err;
-	}
+	if (is_cork(level, optname))
+		return set_cork(sk, optname, optval, optlen);
+	if (level != SOL_TLS)
+		return ks->family->base->setsockopt(sk, level, optname, optval,
+						    optlen);
 	lock_sock(sk);
 	err = do_setsockopt(sk, optname, optval, optlen);
 	release_sock(sk);
@@ -266,6 +290,21 @@ static int get_info(struct sock *sk, char __user *optval, int __user *optlen,
 	return err;
 }
 
+/* As TCP gives it. */
+static int get_cork(int val, char __user *optval, int __user *optlen)
+{
+	int len;
+
+	if (get_user(len, optlen))
+		return -EFAULT;
+	if (len < 0)
+		return -EINVAL;
+	len = min_t(int, len, sizeof(val));
+	if (put_user(len, optlen) || copy_to_user(optval, &val, len))
+		return -EFAULT;
+	return 0;
+}
+
 /**
  * kseal_getsockopt() - getsockopt() of a socket that is not held back
  * @sk: socket; but not a child that is HELD
@@ -293,11 +332,14 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 	char name[KSEAL_NAME_MAX];
 	void *val = &key;
 	unsigned int flag;
-	int len, err = 0;
+	int len, cork, err = 0;
 
 	/* It would hand out ciphertext, and take it from us. */
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		return -EOPNOTSUPP;
+	cork = is_cork(level, optname) ? kseal_cork_get(sk, optname) : -EAGAIN;
+	if (cork >= 0)
+		return get_cork(cork, optval, optlen);
 	if (level != SOL_TLS)
 		return ks->family->base->getsockopt(sk, level, optname, optval,
 						    optlen);

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import mmap
 import os
+import socket
 import struct
 
 from peer import Skip
@@ -14,7 +15,7 @@ SETUP, ENTER = 425, 426     # system calls
 SQ_RING, SQES = 0, 0x10000000
 GETEVENTS = 1
 
-SENDMSG, RECVMSG, ACCEPT, ASYNC_CANCEL, SEND, RECV, SPLICE, SEND_ZC = 9, 10, 13, 14, 26, 27, 30, 47
+SENDMSG, RECVMSG, ACCEPT, ASYNC_CANCEL, CONNECT, SEND, RECV, SPLICE, SEND_ZC = 9, 10, 13, 14, 16, 26, 27, 30, 47
 ENTRIES = 32
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -125,6 +126,12 @@ class Ring:
 
     def accept(self, sock):
         return self.start(ACCEPT, sock.fileno())
+
+    def connect(self, sock, to):
+        """TO: IPv4, address and port."""
+        name = bytearray(struct.pack("=H", socket.AF_INET) + struct.pack(">H", to[1]) + socket.inet_aton(to[0]) +
+                         bytes(8))
+        return self.start(CONNECT, sock.fileno(), address(name), 0, len(name), keep=name)
 
     def cancel(self, number):
         return self.start(ASYNC_CANCEL, -1, number)

@@ -46,7 +46,8 @@
  *
  * besides TCP's own. The reason in words is in KSEAL_INFO. While it takes, all
  * calls act as on a socket that connects: those that may wait do, others get EAGAIN,
- * poll reports nothing. What TCP could not connect may be tried again; a socket
+ * poll reports nothing. TCP_NODELAY, TCP_CORK and SO_RCVLOWAT may be set at any time and
+ * do not hold up the handshake. What TCP could not connect may be tried again; a socket
  * whose handshake has begun can't be used for another connection, and connect()
  * then says the same again. TCP Fast Open is not possible: EOPNOTSUPP.
  *
