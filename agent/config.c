@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "config_profile.h"
+#include "config_service.h"
 
 #define NAME_LENGTH	64	/* of an option, to compare */
 
@@ -181,9 +182,10 @@ static int build(struct kseal_config *config, cfg_t *root)
 	if (build_sections(config, root, KSEAL_ROLE_SERVER) < 0 ||
 	    build_sections(config, root, KSEAL_ROLE_CLIENT) < 0)
 		return -1;
-	if (kseal_config_profile(config, KSEAL_ROLE_CLIENT, KSEAL_PROFILE_DEFAULT))
-		return 0;
-	return kseal_config_profile_default(&config->profiles[config->profile_count++]);
+	if (!kseal_config_profile(config, KSEAL_ROLE_CLIENT, KSEAL_PROFILE_DEFAULT) &&
+	    kseal_config_profile_default(&config->profiles[config->profile_count++]) < 0)
+		return -1;
+	return kseal_config_service_build(config, root);
 }
 
 static struct kseal_config *parse(void)
@@ -195,6 +197,7 @@ static struct kseal_config *parse(void)
 			CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("client", kseal_config_client_options,
 			CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_SEC("kernel", kseal_config_kernel_options, CFGF_NODEFAULT),
 		CFG_END()
 	};
 	struct kseal_config *config = NULL;
@@ -214,6 +217,7 @@ static struct kseal_config *parse(void)
 	cfg_set_validate_func(root, "workers", validate_workers);
 	cfg_set_validate_func(root, "log-level", validate_log_level);
 	kseal_config_profile_validate(root);
+	kseal_config_service_validate(root);
 
 	if (cfg_parse_buf(root, kseal_parser->text.text) != CFG_SUCCESS) {
 		kseal_config_fail(root->line, "not understood: see kseald.conf(5)");

@@ -147,6 +147,8 @@ struct kseal_profile {
  * @log_level: least important level written
  * @profiles: the profile and client sections, and a client "default" in any case
  * @profile_count: of @profiles
+ * @kernel_server: serves the kernel's own sockets that listen, NULL: they aren't served
+ * @kernel_client: likewise those that connect
  */
 struct kseal_config {
 	atomic_uint refs;
@@ -154,6 +156,8 @@ struct kseal_config {
 	enum kseal_log_level log_level;
 	struct kseal_profile *profiles;
 	size_t profile_count;
+	const struct kseal_profile *kernel_server;
+	const struct kseal_profile *kernel_client;
 };
 
 struct kseal_config *kseal_config_load(const char *path, char *error, size_t size);

@@ -50,6 +50,8 @@ static const char *const option_names[OPT_COUNT] = {
 	[OPT_TRUNCATION] = "truncation",
 	[OPT_OFFLOAD] = "offload",
 	[OPT_PROXY_PROTOCOL] = "proxy-protocol",
+	[OPT_KERNEL_SERVER] = "server",
+	[OPT_KERNEL_CLIENT] = "client",
 };
 
 cfg_opt_t kseal_config_profile_options[] = {
@@ -113,7 +115,14 @@ static unsigned int kind_of(enum kseal_role role)
 	return role == KSEAL_ROLE_CLIENT;
 }
 
-static int validate_option(cfg_t *cfg, cfg_opt_t *opt)
+/**
+ * kseal_config_option_seen() - an option of a section has been read
+ * @cfg: the section
+ * @opt: the option
+ *
+ * Return: 0, or -1 with the parser's error.
+ */
+int kseal_config_option_seen(cfg_t *cfg, cfg_opt_t *opt)
 {
 	unsigned int section = kseal_parser->sections;
 	unsigned int count = cfg_opt_size(opt);
@@ -130,17 +139,27 @@ static int validate_option(cfg_t *cfg, cfg_opt_t *opt)
 	return 0;
 }
 
-/* Called at the end of each section, its options have been seen. */
-static int validate_section(cfg_t *cfg, cfg_opt_t *opt)
+/**
+ * kseal_config_section_end() - a section has been read, its options have been seen
+ * @cfg: the file
+ * @place: result: which of all sections it is
+ *
+ * Return: 0, or -1 with the parser's error.
+ */
+int kseal_config_section_end(cfg_t *cfg, unsigned int *place)
 {
-	unsigned int kind = strcmp(opt->name, "client") == 0;
-	unsigned int index = cfg_opt_size(opt) - 1;
-
 	if (kseal_parser->sections >= KSEAL_CONFIG_SECTIONS)
 		return kseal_config_fail(cfg->line, "more than %d sections",
 					 KSEAL_CONFIG_SECTIONS);
-	kseal_parser->place[kind][index] = kseal_parser->sections++;
+	*place = kseal_parser->sections++;
 	return 0;
+}
+
+static int validate_section(cfg_t *cfg, cfg_opt_t *opt)
+{
+	unsigned int kind = strcmp(opt->name, "client") == 0;
+
+	return kseal_config_section_end(cfg, &kseal_parser->place[kind][cfg_opt_size(opt) - 1]);
 }
 
 /**
@@ -158,7 +177,7 @@ void kseal_config_profile_validate(cfg_t *root)
 		cfg_set_validate_func(root, kinds[kind], validate_section);
 		for (; opts->name; opts++) {
 			snprintf(name, sizeof(name), "%s|%s", kinds[kind], opts->name);
-			cfg_set_validate_func(root, name, validate_option);
+			cfg_set_validate_func(root, name, kseal_config_option_seen);
 		}
 	}
 }

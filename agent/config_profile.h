@@ -7,6 +7,7 @@
 
 #include <confuse.h>
 #include <linux/kseal.h>
+#include <stdbool.h>
 
 #include "config_text.h"
 
@@ -41,6 +42,8 @@ enum kseal_option {
 	OPT_TRUNCATION,
 	OPT_OFFLOAD,
 	OPT_PROXY_PROTOCOL,
+	OPT_KERNEL_SERVER,
+	OPT_KERNEL_CLIENT,
 	OPT_COUNT
 };
 
@@ -51,6 +54,8 @@ enum kseal_option {
  * @text: of the file
  * @sections: closed so far, of all kinds
  * @place: which of all sections the n-th profile section is, or client section
+ * @kernel_seen: there is a section "kernel"
+ * @kernel_place: which of all sections it is
  * @lines: where each option of each section was set, 0 if it was not
  * @error: of the caller
  * @size: of @error
@@ -63,6 +68,8 @@ struct kseal_parser {
 	struct kseal_config_text text;
 	unsigned int sections;
 	unsigned int place[2][KSEAL_CONFIG_SECTIONS];
+	bool kernel_seen;
+	unsigned int kernel_place;
 	int lines[KSEAL_CONFIG_SECTIONS][OPT_COUNT];
 	char *error;
 	size_t size;
@@ -75,6 +82,8 @@ extern cfg_opt_t kseal_config_client_options[];
 int kseal_config_fail(int line, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+int kseal_config_option_seen(cfg_t *cfg, cfg_opt_t *opt);
+int kseal_config_section_end(cfg_t *cfg, unsigned int *place);
 void kseal_config_profile_validate(cfg_t *root);
 int kseal_config_profile_build(struct kseal_profile *profile, enum kseal_role role,
 			       cfg_t *section, unsigned int index);

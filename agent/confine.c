@@ -184,7 +184,7 @@ static const char *const deadly[] = {
 	"open_tree", "fsopen", "fsmount", "setns", "unshare", "reboot", "swapon", "acct",
 	"personality", "modify_ldt", "ioperm", "iopl", "setuid", "setgid", "setreuid",
 	"setregid", "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid",
-	"open_by_handle_at", "add_key", "link", "linkat", "symlink", "symlinkat", "mknod",
+	"open_by_handle_at", "link", "linkat", "symlink", "symlinkat", "mknod",
 	"mknodat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat",
 };
 
@@ -268,17 +268,19 @@ static int add_partial(scmp_filter_ctx ctx, bool devices)
 /**
  * kseal_confine_calls() - from now on make these system calls only
  * @devices: keys lie in a PKCS#11 module or a TPM, which write to files and devices
+ * @keyrings: keys are handed to the kernel
  *
  * Of the calling thread and of those that it starts. Needs no_new_privs.
  *
  * Return: 0 or a negative errno.
  */
-int kseal_confine_calls(bool devices)
+int kseal_confine_calls(bool devices, bool keyrings)
 {
 	static const char *const of_modules[] = {
 		"unlink", "rename", "ftruncate", "fsync", "fdatasync", "pwrite64", "mkdir",
 		"shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl",
 	};
+	static const char *const of_keyrings[] = { "add_key" };
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int ret;
 
@@ -290,6 +292,9 @@ int kseal_confine_calls(bool devices)
 	if (ret == 0 && devices)
 		ret = add(ctx, SCMP_ACT_ALLOW, of_modules,
 			  sizeof(of_modules) / sizeof(*of_modules));
+	if (ret == 0)
+		ret = add(ctx, keyrings ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS, of_keyrings,
+			  sizeof(of_keyrings) / sizeof(*of_keyrings));
 	if (ret == 0)
 		ret = add_partial(ctx, devices);
 	if (ret == 0)

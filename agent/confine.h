@@ -9,6 +9,6 @@
 #include <stdbool.h>
 
 int kseal_confine_files(const char *config, char **named, unsigned int count);
-int kseal_confine_calls(bool devices);
+int kseal_confine_calls(bool devices, bool keyrings);
 
 #endif /* KSEALD_CONFINE_H */

@@ -7,6 +7,7 @@
 #define KSEALD_CONNECTION_H
 
 #include <linux/kseal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -22,6 +23,8 @@
  * @peer: the other end
  * @uid: owner of the listener or connector, -1 unknown
  * @gid: likewise
+ * @kernel: a socket of the kernel itself: it can resume nothing
+ * @anonymous: as a client we show no certificate, even if we have one
  */
 struct kseal_connection {
 	uint32_t role;
@@ -30,6 +33,8 @@ struct kseal_connection {
 	struct sockaddr_storage peer;
 	uid_t uid;
 	gid_t gid;
+	bool kernel;
+	bool anonymous;
 };
 
 const char *kseal_address_format(const struct sockaddr_storage *ss, char *to, size_t size);

@@ -12,6 +12,7 @@
 
 #include "certificates.h"
 #include "config.h"
+#include "connection.h"
 #include "credentials.h"
 #include "directory.h"
 #include "log.h"
@@ -26,6 +27,7 @@
  *	@sni; all with the trusted CAs
  * @x509_count: of @x509
  * @sni: which set a name needs; NULL if there is one certificate
+ * @anonymous: a client's without any certificate of ours, NULL if it has none anyway
  * @certificates: that the names of @sni belong to
  * @priority: versions, cipher suites, groups, signatures
  * @tickets: what seals session tickets, NULL if there are none
@@ -34,6 +36,7 @@ struct kseal_credentials {
 	gnutls_certificate_credentials_t *x509;
 	size_t x509_count;
 	struct kseal_sni *sni;
+	gnutls_certificate_credentials_t anonymous;
 	struct kseal_certificates certificates;
 	struct kseal_priority priority;
 	struct kseal_tickets *tickets;
@@ -146,6 +149,19 @@ static enum kseal_credentials_status add_x509(struct kseal_credentials *c,
 	return load_trust(x509, p, why, size);
 }
 
+/* For consumers of the kernel that want to show none. */
+static enum kseal_credentials_status add_anonymous(struct kseal_credentials *c,
+						   const struct kseal_profile *p,
+						   char *why, size_t size)
+{
+	int ret = gnutls_certificate_allocate_credentials(&c->anonymous);
+
+	if (ret == 0)
+		return load_trust(c->anonymous, p, why, size);
+	snprintf(why, size, "%s", gnutls_strerror(ret));
+	return KSEAL_CREDENTIALS_CERTIFICATE;
+}
+
 /* A profile with one certificate needs no choice but a strict one. */
 static enum kseal_credentials_status load_sets(struct kseal_credentials *c,
 					       const struct kseal_profile *p,
@@ -156,6 +172,8 @@ static enum kseal_credentials_status load_sets(struct kseal_credentials *c,
 	size_t count;
 
 	status = add_x509(c, p, NULL, why, size);
+	if (status == KSEAL_CREDENTIALS_OK && p->role == KSEAL_ROLE_CLIENT && p->certificate_count)
+		status = add_anonymous(c, p, why, size);
 	if (status != KSEAL_CREDENTIALS_OK || p->role == KSEAL_ROLE_CLIENT ||
 	    (c->certificates.count < 2 && !p->sni_strict))
 		return status;
@@ -227,6 +245,8 @@ void kseal_credentials_free(struct kseal_credentials *c)
 	for (size_t i = 0; i < c->x509_count; i++)
 		gnutls_certificate_free_credentials(c->x509[i]);
 	free(c->x509);
+	if (c->anonymous)
+		gnutls_certificate_free_credentials(c->anonymous);
 	kseal_sni_free(c->sni);
 	kseal_certificates_free(&c->certificates);
 	free(c);
@@ -267,6 +287,7 @@ bool kseal_credentials_usable(const struct kseal_credentials *c)
  * kseal_credentials_apply() - set a session up as its profile says
  * @c: of @profile; must outlive @session
  * @profile: role, client authentication, ALPN
+ * @conn: for whom
  * @session: not yet handshaken
  *
  * Context: any thread.
@@ -274,14 +295,15 @@ bool kseal_credentials_usable(const struct kseal_credentials *c)
  */
 int kseal_credentials_apply(struct kseal_credentials *c,
 			    const struct kseal_profile *profile,
-			    gnutls_session_t session)
+			    const struct kseal_connection *conn, gnutls_session_t session)
 {
 	int ret;
 
 	ret = kseal_priority_set(&c->priority, session);
 	if (ret < 0)
 		return ret;
-	ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, c->x509[0]);
+	ret = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE,
+				     conn->anonymous && c->anonymous ? c->anonymous : c->x509[0]);
 	if (ret < 0)
 		return ret;
 	ret = set_alpn(profile, session);
@@ -294,7 +316,7 @@ int kseal_credentials_apply(struct kseal_credentials *c,
 		gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
 	else if (profile->client_auth == KSEAL_CLIENT_AUTH_REQUEST)
 		gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
-	return kseal_tickets_apply(c->tickets, session);
+	return conn->kernel ? 0 : kseal_tickets_apply(c->tickets, session);
 }
 
 /**

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct kseal_connection;
 struct kseal_profile;
 struct kseal_credentials;
 
@@ -35,7 +36,7 @@ void kseal_credentials_free(struct kseal_credentials *c);
 bool kseal_credentials_usable(const struct kseal_credentials *c);
 int kseal_credentials_apply(struct kseal_credentials *c,
 			    const struct kseal_profile *profile,
-			    gnutls_session_t session);
+			    const struct kseal_connection *conn, gnutls_session_t session);
 int kseal_credentials_choose(const struct kseal_credentials *c,
 			     const struct kseal_profile *profile,
 			     gnutls_session_t session, const char *name);

@@ -4,6 +4,8 @@
  * per handshake; the caller wipes what it got.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -208,6 +210,35 @@ int kseal_keys_install(int fd, const struct kseal_keys *keys, const char **step)
 		return ret;
 	*step = "KSEAL_RX_SECRET";
 	return set_option(fd, KSEAL_RX_SECRET, keys->secrets.read, keys->secrets.read_size);
+}
+
+/**
+ * kseal_keys_install_ktls() - hand both directions to the kernel's own TLS
+ * @fd: a connected TCP socket
+ * @keys: from kseal_keys_extract(); secrets are of no use to it
+ * @step: on failure: the option that was refused
+ *
+ * Return: 0 or a negative errno.
+ */
+int kseal_keys_install_ktls(int fd, const struct kseal_keys *keys, const char **step)
+{
+	static const char ulp[] = "tls";
+	int ret;
+
+	*step = "the ULP tls (modprobe tls)";
+	if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, ulp, sizeof(ulp)) < 0)
+		return -errno;
+	*step = "TLS_TX";
+	ret = set_option(fd, TLS_TX, &keys->tx, keys->info_size);
+	if (ret == 0 && keys->max_payload) {
+		*step = "TLS_TX_MAX_PAYLOAD_LEN";
+		ret = set_option(fd, TLS_TX_MAX_PAYLOAD_LEN, &keys->max_payload,
+				 sizeof(keys->max_payload));
+	}
+	if (ret < 0)
+		return ret;
+	*step = "TLS_RX";
+	return set_option(fd, TLS_RX, &keys->rx, keys->info_size);
 }
 
 /**

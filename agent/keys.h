@@ -67,6 +67,7 @@ struct kseal_keys {
 
 int kseal_keys_extract(struct kseal_keys *keys, gnutls_session_t session,
 		       const struct kseal_secrets *secrets);
+int kseal_keys_install_ktls(int fd, const struct kseal_keys *keys, const char **step);
 int kseal_keys_install(int fd, const struct kseal_keys *keys, const char **step);
 void kseal_keys_wipe(struct kseal_keys *keys);
 void kseal_secrets_wipe(struct kseal_secrets *secrets);

@@ -26,10 +26,12 @@
 
 #include "config.h"
 #include "confine.h"
+#include "consumers.h"
 #include "file.h"
 #include "harden.h"
 #include "log.h"
 #include "netlink.h"
+#include "upcall.h"
 #include "worker.h"
 
 #ifndef KSEAL_VERSION
@@ -52,6 +54,8 @@ const char *argp_program_version = "kseald " KSEAL_VERSION;
  * @workers: threads
  * @heartbeats: of each worker, when last looked at
  * @count: of @workers
+ * @consumers: thread for the kernel's own sockets, NULL if they aren't served
+ * @consumers_heartbeats: of it, when last looked at
  * @watchdog_usec: what systemd asks for, 0 = no watchdog
  * @watchdog: timer
  */
@@ -65,6 +69,8 @@ static struct daemon {
 	struct kseal_worker *workers[KSEAL_WORKERS_MAX];
 	unsigned int heartbeats[KSEAL_WORKERS_MAX];
 	unsigned int count;
+	struct kseal_consumers *consumers;
+	unsigned int consumers_heartbeats;
 	uint64_t watchdog_usec;
 	sd_event_source *watchdog;
 } agent = {
@@ -156,6 +162,11 @@ static void notify_status(void)
 		   profiles == 1 ? "" : "s", agent.count, agent.count == 1 ? "" : "s");
 }
 
+static bool serves_kernel(const struct kseal_config *config)
+{
+	return config->kernel_server || config->kernel_client;
+}
+
 /*
  * `kseal reload` sends SIGHUP with a number: the name of a socket of its own, to which
  * the outcome goes, "+" or "-" before the words. Nobody waits for a plain kill.
@@ -209,6 +220,8 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 
 	if (fresh->workers != old->workers)
 		kseal_log(KSEAL_LOG_WARNING, "workers takes effect at the next start only");
+	if (serves_kernel(fresh) && !agent.consumers)
+		kseal_log(KSEAL_LOG_WARNING, "the section \"kernel\" takes effect at the next start only");
 	kseal_log_set_level(fresh->log_level);
 	count = kseal_config_count(fresh, KSEAL_ROLE_SERVER);
 	snprintf(text, sizeof(text), "reloaded: %zu profile%s", count, count == 1 ? "" : "s");
@@ -231,6 +244,13 @@ static int on_watchdog(sd_event_source *source, uint64_t usec, void *data)
 		if (beats == agent.heartbeats[i])
 			alive = false;
 		agent.heartbeats[i] = beats;
+	}
+	if (agent.consumers) {
+		unsigned int beats = kseal_consumers_heartbeats(agent.consumers);
+
+		if (beats == agent.consumers_heartbeats)
+			alive = false;
+		agent.consumers_heartbeats = beats;
 	}
 	if (alive)
 		sd_notify(0, "WATCHDOG=1");
@@ -290,6 +310,32 @@ static int start_workers(void)
 			return status;
 	}
 	return EX_OK;
+}
+
+static int start_consumers(void)
+{
+	struct kseal_upcall *upcall;
+	int ret;
+
+	if (!serves_kernel(agent.shared.config))
+		return EX_OK;
+	ret = kseal_upcall_open(&upcall);
+	if (ret == -ENOENT) {
+		kseal_log(KSEAL_LOG_ERROR,
+			  "this kernel does not ask for handshakes (CONFIG_NET_HANDSHAKE, Linux 6.4 and later): remove the section \"kernel\"");
+		return EX_UNAVAILABLE;
+	}
+	if (ret < 0) {
+		kseal_log(KSEAL_LOG_ERROR, "cannot serve the kernel's own sockets: %s",
+			  strerror(-ret));
+		return EX_OSERR;
+	}
+	agent.consumers = kseal_consumers_start(&agent.shared, upcall, agent.watchdog_usec / 4);
+	if (agent.consumers)
+		return EX_OK;
+	kseal_log(KSEAL_LOG_ERROR, "cannot start the thread for the kernel's own sockets: %s",
+		  strerror(errno));
+	return EX_OSERR;
 }
 
 static int set_up_loop(sd_event **event)
@@ -354,7 +400,7 @@ static int confine(void)
 		kseal_log(KSEAL_LOG_WARNING, "--unsafe-no-seccomp: the agent may make all system calls");
 		return EX_OK;
 	}
-	ret = kseal_confine_calls(devices);
+	ret = kseal_confine_calls(devices, serves_kernel(agent.shared.config));
 	if (ret < 0) {
 		kseal_log(KSEAL_LOG_ERROR,
 			  "seccomp: %s: mend that, or start with --unsafe-no-seccomp",
@@ -387,6 +433,8 @@ static int serve(void)
 	status = confine();
 	if (status == EX_OK)
 		status = start_workers();
+	if (status == EX_OK)
+		status = start_consumers();
 	if (status == EX_OK) {
 		count = kseal_config_count(agent.shared.config, KSEAL_ROLE_SERVER);
 		kseal_log(KSEAL_LOG_INFO, "ready: %zu profile%s, %u worker%s",
@@ -398,6 +446,7 @@ static int serve(void)
 		if (ret < 0 || atomic_load(&agent.shared.failed))
 			status = EX_SOFTWARE;
 	}
+	kseal_consumers_stop(agent.consumers);
 	while (agent.count)
 		kseal_worker_stop(agent.workers[--agent.count]);
 	if (status == EX_OK)

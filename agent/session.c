@@ -383,7 +383,7 @@ static int set_up_client(struct kseal_session *s)
 	memcpy(s->key.server, e->name, sizeof(s->key.server));
 	s->key.port = kseal_address_port(&s->conn.peer);
 	s->key.uid = s->conn.uid;
-	if (s->profile->resumption &&
+	if (s->profile->resumption && !s->conn.kernel &&
 	    kseal_resumption_take(s->profile->resumption, &s->key, &data) == 0) {
 		/* What it refuses, for its age say, is lost: a full handshake follows. */
 		gnutls_session_set_data(s->tls, data.data, data.size);
@@ -434,14 +434,17 @@ static void set_hooks(struct kseal_session *s)
 
 static int set_up_tls(struct kseal_session *s)
 {
+	unsigned int flags;
 	int ret;
 
-	ret = gnutls_init(&s->tls, (is_client(s) ? GNUTLS_CLIENT : GNUTLS_SERVER) |
-				   GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	flags = is_client(s) ? GNUTLS_CLIENT : GNUTLS_SERVER;
+	if (s->conn.kernel)
+		flags |= GNUTLS_NO_TICKETS;
+	ret = gnutls_init(&s->tls, flags | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
 	if (ret < 0)
 		return ret;
 	gnutls_session_set_ptr(s->tls, s);
-	ret = kseal_credentials_apply(s->profile->credentials, s->profile, s->tls);
+	ret = kseal_credentials_apply(s->profile->credentials, s->profile, &s->conn, s->tls);
 	if (ret < 0)
 		return ret;
 	set_hooks(s);
@@ -554,6 +557,19 @@ bool kseal_session_ticket(struct kseal_session *s, const unsigned char *message,
 		return false;
 	kseal_resumption_put(s->profile->resumption, &s->key, &data);
 	return ++s->tickets < TICKETS_A_SESSION;
+}
+
+/**
+ * kseal_session_certificate() - the peer's certificate
+ * @s: done
+ *
+ * Return: DER, of the session; NULL if the peer has shown none.
+ */
+const gnutls_datum_t *kseal_session_certificate(const struct kseal_session *s)
+{
+	unsigned int count;
+
+	return gnutls_certificate_get_peers(s->tls, &count);
 }
 
 /**

@@ -41,6 +41,7 @@ struct kseal_session *kseal_session_start(sd_event *event, int fd,
 bool kseal_session_linger(struct kseal_session *session);
 bool kseal_session_ticket(struct kseal_session *session, const unsigned char *message,
 			  size_t size);
+const gnutls_datum_t *kseal_session_certificate(const struct kseal_session *session);
 void kseal_session_free(struct kseal_session *session);
 
 #endif /* KSEALD_SESSION_H */

@@ -251,13 +251,20 @@ static void begin(struct kseal_worker *w, struct kseal_config *config,
 	}
 }
 
-static struct kseal_config *current_config(struct kseal_worker *w)
+/**
+ * kseal_shared_config() - the configuration as it is now
+ * @shared: of main
+ *
+ * Context: any thread.
+ * Return: a reference.
+ */
+struct kseal_config *kseal_shared_config(struct kseal_shared *shared)
 {
 	struct kseal_config *config;
 
-	pthread_mutex_lock(&w->shared->lock);
-	config = kseal_config_get(w->shared->config);
-	pthread_mutex_unlock(&w->shared->lock);
+	pthread_mutex_lock(&shared->lock);
+	config = kseal_config_get(shared->config);
+	pthread_mutex_unlock(&shared->lock);
 	return config;
 }
 
@@ -366,7 +373,7 @@ static int on_accepting(sd_event_source *source, void *data)
 	(void)source;
 	if (give_way(w))
 		return 0;
-	config = current_config(w);
+	config = kseal_shared_config(w->shared);
 	/* Descriptors are also needed to reload, and to tell systemd of it. */
 	if (atomic_load(&w->shared->handshakes) >= w->shared->handshakes_max)
 		ret = -EMFILE;

@@ -32,6 +32,7 @@ struct kseal_shared {
 	unsigned int handshakes_max;
 };
 
+struct kseal_config *kseal_shared_config(struct kseal_shared *shared);
 struct kseal_worker *kseal_worker_start(struct kseal_shared *shared,
 					struct kseal_netlink *nl,
 					unsigned int index, uint64_t heartbeat_usec);

@@ -389,6 +389,28 @@ report("--log-format=json: a line is an object", problem)
 status, out, err = check(in_profile(), "-c", path, "--log-format=xml")
 report("--log-format: another is wrong usage",
        None if status == 64 and "text or json" in err else f"{status} {err}")
+
+# The section "kernel".
+ONLY13 = f'profile "nfs" {{\n{C}\n{K}\nversions = {{ "1.3" }}\n}}\n'
+CLIENT13 = 'client "nfs" {\nversions = { "1.3" }\n}\n'
+good("kernel: both", ONLY13 + CLIENT13 + 'kernel {\nserver = "nfs"\nclient = "nfs"\n}\n')
+good("kernel: before the sections that it names", 'kernel {\nserver = "nfs"\n}\n' + ONLY13)
+bad("kernel: no such profile", ONLY13 + 'kernel {\nserver = "web"\n}\n', 7,
+    'there is no profile "web": add the section, or name another')
+bad("kernel: no such client", ONLY13 + 'kernel {\nserver = "nfs"\n\nclient = "web"\n}\n', 9,
+    'there is no client "web": add the section, or name another')
+bad("kernel: a profile with TLS 1.2", GOOD + '}\nkernel {\nserver = "web"\n}\n', 6,
+    'profile "web" allows TLS 1.2, .* write versions = { "1.3" } there')
+bad("kernel: a profile with a preamble", ONLY13[:-2] + 'proxy-protocol = "v2"\n}\nkernel {\nserver = "nfs"\n}\n', 8,
+    'profile "nfs" has proxy-protocol, .* name another')
+bad("kernel: nobody", ONLY13 + 'kernel {\n}\n', 6, 'serves nobody: add server = "PROFILE", client = "CLIENT", or both')
+bad("kernel: twice", ONLY13 + 'kernel {\nserver = "nfs"\n}\nkernel {\nserver = "nfs"\n}\n', 11,
+    'a second section "kernel": put its lines into the first')
+bad("kernel: a typing error", ONLY13 + 'kernel {\nservers = "nfs"\n}\n', 7, "do you mean server\\?")
+bad("a section after the section kernel is told by its line",
+    'kernel {\nserver = "nfs"\n}\n' + ONLY13 + 'profile "x" {\n}\n', 9,
+    'profile "x" has no certificate')
+
 status, out, err = check(None, "--frobnicate")
 report("an unknown option is wrong usage", None if status == 64 else f"{status} {err}")
 status, out, err = check(None, "surplus")

@@ -50,7 +50,7 @@ static int in_child(void (*function)(void))
 
 static void confine_calls(void)
 {
-	int ret = kseal_confine_calls(false);
+	int ret = kseal_confine_calls(false, false);
 
 	CHECK(ret == 0, "%s", strerror(-ret));
 }
