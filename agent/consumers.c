@@ -179,7 +179,8 @@ static const char *objection(const struct kseal_upcall_request *req,
 	if (req->auth == KSEAL_UPCALL_PSK)
 		return "the kernel asks for a pre-shared key: this agent does certificates";
 	if (req->foreign_certificate)
-		return "the kernel names a certificate in a keyring: remove cert_serial and privkey_serial, this agent shows that of its configuration";
+		return "the kernel names a certificate in a keyring: remove cert_serial "
+		       "and privkey_serial, this agent shows its configuration's";
 	if (conn->role == KSEAL_ROLE_CLIENT && req->auth == KSEAL_UPCALL_X509 &&
 	    !profile->certificate_count) {
 		snprintf(to, size,
