@@ -68,33 +68,17 @@ static struct nla_policy policy[ACCEPT_MAX + 1] = {
 	[ACCEPT_MESSAGE_TYPE] = { .type = NLA_U32 },
 	[ACCEPT_TIMEOUT] = { .type = NLA_U32 },
 	[ACCEPT_AUTH_MODE] = { .type = NLA_U32 },
-	[ACCEPT_PEER_IDENTITY] = { .type = NLA_U32 },
 	[ACCEPT_CERTIFICATE] = { .type = NLA_NESTED },
 	[ACCEPT_PEERNAME] = { .type = NLA_STRING },
 };
-
-/* There may be several; a parsed table has the last. */
-static void read_identities(struct kseal_upcall_request *req, struct nlmsghdr *h)
-{
-	struct genlmsghdr *g = nlmsg_data(h);
-	int rest = genlmsg_attrlen(g, 0);
-	struct nlattr *at;
-
-	for (at = genlmsg_attrdata(g, 0); nla_ok(at, rest); at = nla_next(at, &rest)) {
-		if (nla_type(at) == ACCEPT_PEER_IDENTITY &&
-		    req->identity_count < KSEAL_UPCALL_IDENTITIES)
-			req->identities[req->identity_count++] = nla_get_u32(at);
-	}
-}
 
 static int on_valid(struct nl_msg *msg, void *data)
 {
 	struct kseal_upcall *u = data;
 	struct kseal_upcall_request *req = u->request;
-	struct nlmsghdr *h = nlmsg_hdr(msg);
 	struct nlattr *a[ACCEPT_MAX + 1];
 
-	if (!req || genlmsg_parse(h, 0, a, ACCEPT_MAX, policy) < 0)
+	if (!req || genlmsg_parse(nlmsg_hdr(msg), 0, a, ACCEPT_MAX, policy) < 0)
 		return NL_OK;
 	if (a[ACCEPT_SOCKFD])
 		req->fd = nla_get_s32(a[ACCEPT_SOCKFD]);
@@ -107,7 +91,6 @@ static int on_valid(struct nl_msg *msg, void *data)
 	if (a[ACCEPT_PEERNAME])
 		nla_strlcpy(req->peer_name, a[ACCEPT_PEERNAME], sizeof(req->peer_name));
 	req->foreign_certificate = a[ACCEPT_CERTIFICATE];
-	read_identities(req, h);
 	return NL_OK;
 }
 

@@ -13,8 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define KSEAL_UPCALL_IDENTITIES	5	/* that a consumer may name */
-
 enum kseal_upcall_type {
 	KSEAL_UPCALL_CLIENT = 1,
 	KSEAL_UPCALL_SERVER,
@@ -36,8 +34,6 @@ struct kseal_upcall;
  * @timeout_ms: how long the consumer waits, 0 if it does not say
  * @peer_name: whom a client wants to reach, or empty
  * @foreign_certificate: a serial number in a keyring says what to show, not we
- * @identities: serial numbers of pre-shared keys
- * @identity_count: of @identities
  */
 struct kseal_upcall_request {
 	int fd;
@@ -46,8 +42,6 @@ struct kseal_upcall_request {
 	unsigned int timeout_ms;
 	char peer_name[KSEAL_NAME_MAX];
 	bool foreign_certificate;
-	int32_t identities[KSEAL_UPCALL_IDENTITIES];
-	unsigned int identity_count;
 };
 
 int kseal_upcall_open(struct kseal_upcall **result);
