@@ -6,14 +6,11 @@
  * does a handshake for a mount, not for a request.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -25,34 +22,22 @@
 #include "log.h"
 #include "policy.h"
 #include "session.h"
+#include "thread.h"
 #include "upcall.h"
-#include "worker.h"
 
 #define RETRY_USEC	100000ULL	/* out of descriptors or memory */
 
 /**
  * struct kseal_consumers - see the file's head
- * @shared: of main
+ * @thread: its loop
  * @upcall: own netlink sockets
- * @thread: to join
- * @stop_fd: eventfd: main writes, the thread ends
- * @heartbeat_usec: how often to prove that the loop turns, 0 = never
- * @heartbeats: shared with main: counts up
- * @event: own event loop
  * @retry: timer
- * @heartbeat: timer
  * @jobs: handshakes in flight
  */
 struct kseal_consumers {
-	struct kseal_shared *shared;
+	struct kseal_thread thread;
 	struct kseal_upcall *upcall;
-	pthread_t thread;
-	int stop_fd;
-	uint64_t heartbeat_usec;
-	atomic_uint heartbeats;
-	sd_event *event;
 	sd_event_source *retry;
-	sd_event_source *heartbeat;
 	struct job *jobs;
 };
 
@@ -76,11 +61,9 @@ struct job {
 	struct job *next;
 };
 
-static void accept_all(struct kseal_consumers *c);
-
 static void add_job(struct kseal_consumers *c, struct job *job)
 {
-	atomic_fetch_add(&c->shared->handshakes, 1);
+	atomic_fetch_add(&c->thread.shared->handshakes, 1);
 	job->owner = c;
 	job->next = c->jobs;
 	if (c->jobs)
@@ -97,7 +80,7 @@ static void free_job(struct job *job)
 	if (job->next)
 		job->next->prev = job->prev;
 	kseal_session_free(job->session);
-	atomic_fetch_sub(&job->owner->shared->handshakes, 1);
+	atomic_fetch_sub(&job->owner->thread.shared->handshakes, 1);
 	free(job);
 }
 
@@ -225,8 +208,8 @@ static void begin(struct kseal_consumers *c, struct kseal_config *config,
 	add_job(c, job);
 	timeout = req->timeout_ms && req->timeout_ms < profile->timeout_ms ? req->timeout_ms :
 									    profile->timeout_ms;
-	job->session = kseal_session_start(c->event, req->fd, config, profile, &conn, timeout,
-					   &session_ops, job);
+	job->session = kseal_session_start(c->thread.event, req->fd, config, profile, &conn,
+					   timeout, &session_ops, job);
 	if (!job->session) {
 		/* The descriptor is closed: the consumer's patience ends it. */
 		kseal_log(KSEAL_LOG_ERROR, "handshake not begun: %s", strerror(ENOMEM));
@@ -236,18 +219,19 @@ static void begin(struct kseal_consumers *c, struct kseal_config *config,
 
 static void accept_all(struct kseal_consumers *c)
 {
+	struct kseal_shared *shared = c->thread.shared;
 	struct kseal_upcall_request req;
 	struct kseal_config *config;
 	int ret;
 
 	do {
-		if (atomic_load(&c->shared->handshakes) >= c->shared->handshakes_max) {
+		if (atomic_load(&shared->handshakes) >= shared->handshakes_max) {
 			ret = -EMFILE;
 			break;
 		}
 		ret = kseal_upcall_accept(c->upcall, &req);
 		if (ret == 0) {
-			config = kseal_shared_config(c->shared);
+			config = kseal_shared_config(shared);
 			begin(c, config, &req);
 			kseal_config_put(config);
 		}
@@ -259,7 +243,7 @@ static void accept_all(struct kseal_consumers *c)
 			  "the kernel's own sockets need CAP_NET_ADMIN outside of any user namespace: remove the section \"kernel\", or start the agent there");
 		return;
 	}
-	kseal_log(KSEAL_LOG_WARNING, "cannot take a socket of the kernel: %s", strerror(-ret));
+	kseal_thread_short_of(&c->thread, ret);
 	sd_event_source_set_time_relative(c->retry, RETRY_USEC);
 	sd_event_source_set_enabled(c->retry, SD_EVENT_ONESHOT);
 }
@@ -284,53 +268,15 @@ static int on_upcall(sd_event_source *source, int fd, uint32_t revents, void *da
 	return 0;
 }
 
-static int on_heartbeat(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct kseal_consumers *c = data;
-
-	atomic_fetch_add(&c->heartbeats, 1);
-	sd_event_source_set_time(source, usec + c->heartbeat_usec);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
-
-static int on_stop(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	(void)fd;
-	(void)revents;
-	(void)data;
-	return sd_event_exit(sd_event_source_get_event(source), 0);
-}
-
 static int set_up_loop(struct kseal_consumers *c)
 {
-	int ret = sd_event_new(&c->event);
+	sd_event *event = c->thread.event;
+	int ret = sd_event_add_io(event, NULL, kseal_upcall_fd(c->upcall), EPOLLIN, on_upcall, c);
 
-	if (ret >= 0)
-		ret = sd_event_add_io(c->event, NULL, c->stop_fd, EPOLLIN, on_stop, c);
-	if (ret >= 0)
-		ret = sd_event_add_io(c->event, NULL, kseal_upcall_fd(c->upcall), EPOLLIN,
-				      on_upcall, c);
+	if (ret < 0)
+		return ret;
 	/* At once: sockets may have waited before this thread existed. */
-	if (ret >= 0)
-		ret = sd_event_add_time_relative(c->event, &c->retry, CLOCK_MONOTONIC, 0, 0,
-						 on_retry, c);
-	if (ret >= 0 && c->heartbeat_usec)
-		ret = sd_event_add_time_relative(c->event, &c->heartbeat, CLOCK_MONOTONIC, 0, 0,
-						 on_heartbeat, c);
-	return ret;
-}
-
-static void *run(void *data)
-{
-	struct kseal_consumers *c = data;
-	int ret = sd_event_loop(c->event);
-
-	if (ret < 0) {
-		kseal_log(KSEAL_LOG_ERROR, "sockets of the kernel: %s", strerror(-ret));
-		atomic_store(&c->shared->failed, true);
-		kill(getpid(), SIGTERM);
-	}
-	return NULL;
+	return sd_event_add_time_relative(event, &c->retry, CLOCK_MONOTONIC, 0, 0, on_retry, c);
 }
 
 static void free_consumers(struct kseal_consumers *c)
@@ -340,11 +286,8 @@ static void free_consumers(struct kseal_consumers *c)
 		free_job(c->jobs);
 	}
 	kseal_upcall_close(c->upcall);
-	sd_event_source_disable_unref(c->heartbeat);
 	sd_event_source_disable_unref(c->retry);
-	sd_event_unref(c->event);
-	if (c->stop_fd >= 0)
-		close(c->stop_fd);
+	kseal_thread_free(&c->thread);
 	free(c);
 }
 
@@ -352,7 +295,7 @@ static void free_consumers(struct kseal_consumers *c)
  * kseal_consumers_start() - start the thread
  * @shared: of main, outlives the thread
  * @upcall: open; owned by the thread from here on, even on failure
- * @heartbeat_usec: how often to count up kseal_consumers_heartbeats(), 0 = never
+ * @heartbeat_usec: see kseal_thread_init()
  *
  * Return: its handle, or NULL when memory or threads are short.
  */
@@ -366,12 +309,9 @@ struct kseal_consumers *kseal_consumers_start(struct kseal_shared *shared,
 		kseal_upcall_close(upcall);
 		return NULL;
 	}
-	c->shared = shared;
 	c->upcall = upcall;
-	c->heartbeat_usec = heartbeat_usec;
-	c->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (c->stop_fd < 0 || set_up_loop(c) < 0 ||
-	    pthread_create(&c->thread, NULL, run, c) != 0) {
+	if (kseal_thread_init(&c->thread, shared, heartbeat_usec, "sockets of the kernel") < 0 ||
+	    set_up_loop(c) < 0 || kseal_thread_start(&c->thread) < 0) {
 		free_consumers(c);
 		return NULL;
 	}
@@ -388,19 +328,18 @@ void kseal_consumers_stop(struct kseal_consumers *c)
 {
 	if (!c)
 		return;
-	eventfd_write(c->stop_fd, 1);
-	pthread_join(c->thread, NULL);
+	kseal_thread_stop(&c->thread);
 	free_consumers(c);
 }
 
 /**
- * kseal_consumers_heartbeats() - how often the thread's loop has turned
- * @c: started
+ * kseal_consumers_alive() - has the loop turned since this was last asked?
+ * @c: started, with a heartbeat
  *
- * Context: any thread.
- * Return: a number that goes up while the thread is alive.
+ * Context: main.
+ * Return: whether it has.
  */
-unsigned int kseal_consumers_heartbeats(const struct kseal_consumers *c)
+bool kseal_consumers_alive(struct kseal_consumers *c)
 {
-	return atomic_load(&c->heartbeats);
+	return kseal_thread_alive(&c->thread);
 }

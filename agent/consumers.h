@@ -7,6 +7,7 @@
 #ifndef KSEALD_CONSUMERS_H
 #define KSEALD_CONSUMERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct kseal_consumers;
@@ -17,6 +18,6 @@ struct kseal_consumers *kseal_consumers_start(struct kseal_shared *shared,
 					      struct kseal_upcall *upcall,
 					      uint64_t heartbeat_usec);
 void kseal_consumers_stop(struct kseal_consumers *c);
-unsigned int kseal_consumers_heartbeats(const struct kseal_consumers *c);
+bool kseal_consumers_alive(struct kseal_consumers *c);
 
 #endif /* KSEALD_CONSUMERS_H */

@@ -31,6 +31,7 @@
 #include "harden.h"
 #include "log.h"
 #include "netlink.h"
+#include "thread.h"
 #include "upcall.h"
 #include "worker.h"
 
@@ -52,10 +53,8 @@ const char *argp_program_version = "kseald " KSEAL_VERSION;
  * @all_calls: no seccomp
  * @shared: with the workers
  * @workers: threads
- * @heartbeats: of each worker, when last looked at
  * @count: of @workers
  * @consumers: thread for the kernel's own sockets, NULL if they aren't served
- * @consumers_heartbeats: of it, when last looked at
  * @watchdog_usec: what systemd asks for, 0 = no watchdog
  * @watchdog: timer
  */
@@ -67,10 +66,8 @@ static struct daemon {
 	bool all_calls;
 	struct kseal_shared shared;
 	struct kseal_worker *workers[KSEAL_WORKERS_MAX];
-	unsigned int heartbeats[KSEAL_WORKERS_MAX];
 	unsigned int count;
 	struct kseal_consumers *consumers;
-	unsigned int consumers_heartbeats;
 	uint64_t watchdog_usec;
 	sd_event_source *watchdog;
 } agent = {
@@ -238,20 +235,11 @@ static int on_watchdog(sd_event_source *source, uint64_t usec, void *data)
 	bool alive = true;
 
 	(void)data;
-	for (unsigned int i = 0; i < agent.count; i++) {
-		unsigned int beats = kseal_worker_heartbeats(agent.workers[i]);
-
-		if (beats == agent.heartbeats[i])
-			alive = false;
-		agent.heartbeats[i] = beats;
-	}
-	if (agent.consumers) {
-		unsigned int beats = kseal_consumers_heartbeats(agent.consumers);
-
-		if (beats == agent.consumers_heartbeats)
-			alive = false;
-		agent.consumers_heartbeats = beats;
-	}
+	/* Each is asked: what it was last seen to do is noted as well. */
+	for (unsigned int i = 0; i < agent.count; i++)
+		alive &= kseal_worker_alive(agent.workers[i]);
+	if (agent.consumers)
+		alive &= kseal_consumers_alive(agent.consumers);
 	if (alive)
 		sd_notify(0, "WATCHDOG=1");
 	sd_event_source_set_time(source, usec + agent.watchdog_usec / 2);

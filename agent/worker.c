@@ -6,14 +6,11 @@
  * belongs to its thread, but for what struct kseal_worker says is shared.
  */
 #include <errno.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
@@ -26,47 +23,33 @@
 #include "policy.h"
 #include "priority.h"
 #include "session.h"
+#include "thread.h"
 #include "worker.h"
 
 #define RETRY_USEC	100000ULL		/* out of descriptors or memory */
 #define GIVE_WAY_USEC	1000ULL			/* to workers with less to do */
 #define SLACK		4			/* handshakes above a fair share */
-#define COMPLAIN_USEC	10000000ULL		/* at most so often */
 
 /**
  * struct kseal_worker - see the file's head
- * @shared: of main
+ * @thread: its loop
  * @nl: own netlink socket
- * @thread: to join
  * @index: for log lines
- * @stop_fd: eventfd: main writes, the worker ends
- * @heartbeat_usec: how often to prove that the loop turns, 0 = never
- * @heartbeats: shared with main: counts up
- * @event: own event loop
  * @accepting: defer source, on while connections may wait
  * @paused: out of descriptors or memory: @retry will end it
- * @complained: when it last said so
  * @retry: timer
- * @heartbeat: timer
  * @gave_way: others have had time to take what waits
  * @jobs: handshakes in flight
  * @job_count: how many
  * @lingering: client sessions that may still get tickets
  */
 struct kseal_worker {
-	struct kseal_shared *shared;
+	struct kseal_thread thread;
 	struct kseal_netlink *nl;
-	pthread_t thread;
 	unsigned int index;
-	int stop_fd;
-	uint64_t heartbeat_usec;
-	atomic_uint heartbeats;
-	sd_event *event;
 	sd_event_source *accepting;
 	bool paused;
-	uint64_t complained;
 	sd_event_source *retry;
-	sd_event_source *heartbeat;
 	bool gave_way;
 	struct job *jobs;
 	unsigned int job_count;
@@ -91,7 +74,7 @@ struct job {
 
 static void add_job(struct kseal_worker *w, struct job *job)
 {
-	atomic_fetch_add(&w->shared->handshakes, 1);
+	atomic_fetch_add(&w->thread.shared->handshakes, 1);
 	w->job_count++;
 	job->worker = w;
 	job->next = w->jobs;
@@ -110,7 +93,7 @@ static void free_job(struct job *job)
 		job->next->prev = job->prev;
 	job->worker->job_count--;
 	kseal_session_free(job->session);
-	atomic_fetch_sub(&job->worker->shared->handshakes, 1);
+	atomic_fetch_sub(&job->worker->thread.shared->handshakes, 1);
 	free(job);
 }
 
@@ -242,30 +225,13 @@ static void begin(struct kseal_worker *w, struct kseal_config *config,
 	job->request = *req;
 	add_job(w, job);
 	timeout = profile->timeout_ms < req->timeout_ms ? profile->timeout_ms : req->timeout_ms;
-	job->session = kseal_session_start(w->event, req->fd, config, profile, conn, timeout,
+	job->session = kseal_session_start(w->thread.event, req->fd, config, profile, conn, timeout,
 					   &session_ops, job);
 	if (!job->session) {
 		/* The descriptor is closed, so the connection is aborted. */
 		kseal_log(KSEAL_LOG_ERROR, "handshake not begun: %s", strerror(ENOMEM));
 		free_job(job);
 	}
-}
-
-/**
- * kseal_shared_config() - the configuration as it is now
- * @shared: of main
- *
- * Context: any thread.
- * Return: a reference.
- */
-struct kseal_config *kseal_shared_config(struct kseal_shared *shared)
-{
-	struct kseal_config *config;
-
-	pthread_mutex_lock(&shared->lock);
-	config = kseal_config_get(shared->config);
-	pthread_mutex_unlock(&shared->lock);
-	return config;
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *data)
@@ -290,28 +256,16 @@ static void pause_accepting(struct kseal_worker *w, uint64_t usec)
  */
 static bool give_way(struct kseal_worker *w)
 {
-	unsigned int workers = atomic_load(&w->shared->workers);
+	unsigned int workers = atomic_load(&w->thread.shared->workers);
 
 	if (w->gave_way || workers < 2 ||
-	    w->job_count <= atomic_load(&w->shared->handshakes) / workers + SLACK) {
+	    w->job_count <= atomic_load(&w->thread.shared->handshakes) / workers + SLACK) {
 		w->gave_way = false;
 		return false;
 	}
 	w->gave_way = true;
 	pause_accepting(w, GIVE_WAY_USEC);
 	return true;
-}
-
-static void complain(struct kseal_worker *w, int error)
-{
-	uint64_t now;
-
-	if (sd_event_now(w->event, CLOCK_MONOTONIC, &now) < 0 ||
-	    (w->complained && now - w->complained < COMPLAIN_USEC))
-		return;
-	w->complained = now;
-	kseal_log(KSEAL_LOG_WARNING, "connections wait, %u handshakes are in flight: %s",
-		  atomic_load(&w->shared->handshakes), strerror(-error));
 }
 
 /**
@@ -347,7 +301,7 @@ static void accept_failed(struct kseal_worker *w, int error)
 	case -ENFILE:
 	case -ENOMEM:
 	case -ENOBUFS:
-		complain(w, error);
+		kseal_thread_short_of(&w->thread, error);
 		pause_accepting(w, RETRY_USEC);
 		break;
 	case -ENOENT:
@@ -373,9 +327,9 @@ static int on_accepting(sd_event_source *source, void *data)
 	(void)source;
 	if (give_way(w))
 		return 0;
-	config = kseal_shared_config(w->shared);
+	config = kseal_shared_config(w->thread.shared);
 	/* Descriptors are also needed to reload, and to tell systemd of it. */
-	if (atomic_load(&w->shared->handshakes) >= w->shared->handshakes_max)
+	if (atomic_load(&w->thread.shared->handshakes) >= w->thread.shared->handshakes_max)
 		ret = -EMFILE;
 	else
 		ret = kseal_netlink_accept(w->nl, &req);
@@ -433,39 +387,17 @@ static int on_netlink(sd_event_source *source, int fd, uint32_t revents, void *d
 	return 0;
 }
 
-static int on_heartbeat(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct kseal_worker *w = data;
-
-	atomic_fetch_add(&w->heartbeats, 1);
-	sd_event_source_set_time(source, usec + w->heartbeat_usec);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
-
-static int on_stop(sd_event_source *source, int fd, uint32_t revents, void *data)
-{
-	(void)fd;
-	(void)revents;
-	(void)data;
-	return sd_event_exit(sd_event_source_get_event(source), 0);
-}
-
 static int set_up_loop(struct kseal_worker *w)
 {
+	sd_event *event = w->thread.event;
 	int ret;
 
-	ret = sd_event_new(&w->event);
-	if (ret < 0)
-		return ret;
-	ret = sd_event_add_io(w->event, NULL, w->stop_fd, EPOLLIN, on_stop, w);
-	if (ret < 0)
-		return ret;
-	ret = sd_event_add_io(w->event, NULL, kseal_netlink_fd(w->nl), EPOLLIN, on_netlink, w);
+	ret = sd_event_add_io(event, NULL, kseal_netlink_fd(w->nl), EPOLLIN, on_netlink, w);
 	if (ret < 0)
 		return ret;
 
 	/* On at first: connections may have waited before this worker existed. */
-	ret = sd_event_add_defer(w->event, &w->accepting, on_accepting, w);
+	ret = sd_event_add_defer(event, &w->accepting, on_accepting, w);
 	if (ret < 0)
 		return ret;
 	ret = sd_event_source_set_priority(w->accepting, SD_EVENT_PRIORITY_NORMAL + 1);
@@ -474,35 +406,12 @@ static int set_up_loop(struct kseal_worker *w)
 	sd_event_source_set_enabled(w->accepting, SD_EVENT_ON);
 
 	/* Now, not when it is needed: a timer may take a descriptor. */
-	ret = sd_event_add_time_relative(w->event, &w->retry, CLOCK_MONOTONIC, 0, GIVE_WAY_USEC,
+	ret = sd_event_add_time_relative(event, &w->retry, CLOCK_MONOTONIC, 0, GIVE_WAY_USEC,
 					 on_retry, w);
 	if (ret < 0)
 		return ret;
 	sd_event_source_set_enabled(w->retry, SD_EVENT_OFF);
-	ret = kseal_linger_init(&w->lingering, w->event);
-	if (ret < 0)
-		return ret;
-	if (!w->heartbeat_usec)
-		return 0;
-	ret = sd_event_add_time_relative(w->event, &w->heartbeat, CLOCK_MONOTONIC, 0, 0,
-					 on_heartbeat, w);
-	if (ret < 0)
-		return ret;
-	return sd_event_source_set_priority(w->heartbeat, SD_EVENT_PRIORITY_IMPORTANT);
-}
-
-static void *run(void *data)
-{
-	struct kseal_worker *w = data;
-	int ret = sd_event_loop(w->event);
-
-	/* Without a worker connections wait in vain: let systemd start anew. */
-	if (ret < 0) {
-		kseal_log(KSEAL_LOG_ERROR, "worker %u: %s", w->index, strerror(-ret));
-		atomic_store(&w->shared->failed, true);
-		kill(getpid(), SIGTERM);
-	}
-	return NULL;
+	return kseal_linger_init(&w->lingering, event);
 }
 
 /*
@@ -515,12 +424,9 @@ static void free_worker(struct kseal_worker *w)
 	while (w->jobs)
 		free_job(w->jobs);
 	kseal_linger_free(&w->lingering);
-	sd_event_source_disable_unref(w->heartbeat);
 	sd_event_source_disable_unref(w->retry);
 	sd_event_source_disable_unref(w->accepting);
-	sd_event_unref(w->event);
-	if (w->stop_fd >= 0)
-		close(w->stop_fd);
+	kseal_thread_free(&w->thread);
 	free(w);
 }
 
@@ -529,7 +435,7 @@ static void free_worker(struct kseal_worker *w)
  * @shared: of main, outlives the worker
  * @nl: registered; the worker owns it from here on, even on failure
  * @index: for log lines
- * @heartbeat_usec: how often to count up kseal_worker_heartbeats(), 0 = never
+ * @heartbeat_usec: see kseal_thread_init()
  *
  * Return: the worker, or NULL when memory or threads are short.
  */
@@ -543,13 +449,10 @@ struct kseal_worker *kseal_worker_start(struct kseal_shared *shared,
 		kseal_netlink_close(nl);
 		return NULL;
 	}
-	w->shared = shared;
 	w->nl = nl;
 	w->index = index;
-	w->heartbeat_usec = heartbeat_usec;
-	w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (w->stop_fd < 0 || set_up_loop(w) < 0 ||
-	    pthread_create(&w->thread, NULL, run, w) != 0) {
+	if (kseal_thread_init(&w->thread, shared, heartbeat_usec, "worker %u", index) < 0 ||
+	    set_up_loop(w) < 0 || kseal_thread_start(&w->thread) < 0) {
 		free_worker(w);
 		return NULL;
 	}
@@ -565,19 +468,18 @@ struct kseal_worker *kseal_worker_start(struct kseal_shared *shared,
  */
 void kseal_worker_stop(struct kseal_worker *w)
 {
-	eventfd_write(w->stop_fd, 1);
-	pthread_join(w->thread, NULL);
+	kseal_thread_stop(&w->thread);
 	free_worker(w);
 }
 
 /**
- * kseal_worker_heartbeats() - how often the worker's loop has turned
- * @w: started
+ * kseal_worker_alive() - has the worker's loop turned since this was last asked?
+ * @w: started, with a heartbeat
  *
- * Context: any thread.
- * Return: a number that goes up while the worker is alive.
+ * Context: main.
+ * Return: whether it has.
  */
-unsigned int kseal_worker_heartbeats(const struct kseal_worker *w)
+bool kseal_worker_alive(struct kseal_worker *w)
 {
-	return atomic_load(&w->heartbeats);
+	return kseal_thread_alive(&w->thread);
 }
