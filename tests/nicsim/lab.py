@@ -125,11 +125,10 @@ def load(where, *modules):
 
 
 def settle():
-    """The kernel patches its code when the first IPv6 connection and the first
-    outgoing stream come, and when the last one goes. QEMU's TCG can trip over that if
-    another processor is just running there: have it done with, and keep it so."""
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as s:
-        socket.create_connection(s.getsockname()[:2]).close()
+    """The kernel patches its code when the first outgoing stream comes, and when the
+    last one goes. QEMU's TCG can trip over that if another processor is just running
+    there: have it done with, and keep it so. (tests/vm/guest does so for all guests
+    with what is patched at the first connection.)"""
     link = Link("tls", "tls", address="10.77.1.2")
     time.sleep(0.2)
     return link
