@@ -19,6 +19,7 @@
 #include "message.h"
 #include "socket.h"
 #include "stats.h"
+#include "trace.h"
 
 enum key_update_request {
 	UPDATE_NOT_REQUESTED,
@@ -30,7 +31,7 @@ enum key_update_request {
  * @sk: socket, keyed
  * @description: TLS_ALERT_DESC_*; all but close_notify are fatal
  *
- * Does nothing if the stream has ended already. Never blocks.
+ * Does nothing if the stream has ended already. Never waits for room.
  *
  * Context: process, under the socket lock.
  */
@@ -46,6 +47,7 @@ void kseal_alert_send(struct sock *sk, u8 description)
 	if (kseal_tx_control(sk, TLS_RECORD_TYPE_ALERT, alert, sizeof(alert)))
 		return;
 	tx->closed = true;
+	trace_kseal_alert(sk, true, alert[0], description);
 	if (alert[0] == TLS_ALERT_LEVEL_FATAL)
 		WRITE_ONCE(tx->alert, description);
 }
@@ -67,8 +69,10 @@ void kseal_alert_warn(struct sock *sk, u8 description)
 	if (tx->closed || !kseal_tx_keyed(tx) || !sk_stream_memory_free(sk) ||
 	    kseal_key_left(&tx->key) <= 2)
 		return;
-	if (!kseal_tx_control(sk, TLS_RECORD_TYPE_ALERT, alert, sizeof(alert)))
-		kseal_tx_push(sk);
+	if (kseal_tx_control(sk, TLS_RECORD_TYPE_ALERT, alert, sizeof(alert)))
+		return;
+	trace_kseal_alert(sk, true, alert[0], description);
+	kseal_tx_push(sk);
 }
 
 /* The "tls" ULP has an errno for each kind of bad header. */
@@ -101,6 +105,7 @@ void kseal_stream_fail(struct sock *sk, u8 description)
 	if (ks->rx.err)
 		return;
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_BAD_RECORD);
+	trace_kseal_record_error(sk, description);
 	if (!ks->rx.sealed) {
 		ks->rx.err = explicit_errno(description);
 		return;
@@ -126,13 +131,14 @@ static void alert_receive(struct sock *sk, const u8 *body, unsigned int len)
 				  TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
 		return;
 	}
+	trace_kseal_alert(sk, false, body[0], body[1]);
 	if (body[1] == TLS_ALERT_DESC_CLOSE_NOTIFY) {
 		ks->rx.eof = true;
 		return;
 	}
-	/* RFC 8446 §6: the level is implied by the description. */
-	if (body[1] == TLS_ALERT_DESC_USER_CANCELED ||
-	    (!tls13 && body[0] == TLS_ALERT_LEVEL_WARNING))
+	/* RFC 8446 §6: the level is implied by the description. Before, it counts. */
+	if (tls13 ? body[1] == TLS_ALERT_DESC_USER_CANCELED :
+		    body[0] == TLS_ALERT_LEVEL_WARNING)
 		return;
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_RX_ALERTS);
 	WRITE_ONCE(ks->rx.alert, body[1]);
@@ -179,9 +185,14 @@ void kseal_key_update_receive(struct sock *sk, u8 request)
 		return;
 	}
 	ks->rx.rekeys++;
+	ks->rx.update_awaited = false;
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_RX_REKEYS);
-	if (request == UPDATE_REQUESTED)
-		kseal_tx_want_update(sk);
+	trace_kseal_rekey(sk, false, KSEAL_UPDATE_PEER, ks->rx.rekeys);
+	if (request != UPDATE_REQUESTED)
+		return;
+	/* The answer must not ask, and need not: the peer's key is new. */
+	ks->tx.update_request = false;
+	kseal_tx_want_update(sk, KSEAL_UPDATE_ASKED);
 }
 
 /**
@@ -189,7 +200,8 @@ void kseal_key_update_receive(struct sock *sk, u8 request)
  * @sk: socket
  * @whose: &enum kseal_rekey
  *
- * If the send buffer is full, before the next application data goes out.
+ * If the send buffer is full, before the next application data goes out. A peer that
+ * has yet to answer is not asked again.
  *
  * Context: process, under the socket lock.
  * Return: 0; -ENOTCONN if it is not open; -EOPNOTSUPP without the secrets for it,
@@ -207,8 +219,10 @@ int kseal_rekey(struct sock *sk, u32 whose)
 		return ks->tx.err;
 	if (ks->tx.closed || sk->sk_err || sk->sk_shutdown & SEND_SHUTDOWN)
 		return -EPIPE;
-	ks->tx.update_request |= whose == KSEAL_REKEY_BOTH;
-	kseal_tx_want_update(sk);
+	/* One request at a time (RFC 9846 §4.7.3). */
+	if (whose == KSEAL_REKEY_BOTH && !ks->rx.update_awaited)
+		ks->tx.update_request = true;
+	kseal_tx_want_update(sk, KSEAL_UPDATE_USER);
 	return 0;
 }
 
@@ -252,17 +266,10 @@ void kseal_control_receive(struct sock *sk, u8 type, const u8 *body,
 	}
 	if (type == TLS_RECORD_TYPE_ALERT)
 		alert_receive(sk, body, len);
-	else if (type == TLS_RECORD_TYPE_HANDSHAKE &&
-		 ks->role == KSEAL_ROLE_CLIENT)
+	else if (type == TLS_RECORD_TYPE_HANDSHAKE)
 		kseal_message_receive(sk, skb, len);
-	else if (ks->rx.message_len)	/* RFC 8446 §5.1: nothing in between */
-		kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
-	else if (type == TLS_RECORD_TYPE_DATA)
-		return;
-	else if (ks->rx.key.format.version == TLS_1_3_VERSION &&
-		 kseal_is_key_update(type, body, len))
-		kseal_key_update_receive(sk, body[KSEAL_HANDSHAKE_HEADER_LEN]);
-	else
+	else if (type != TLS_RECORD_TYPE_DATA ||
+		 ks->rx.message_len)	/* RFC 8446 §5.1: nothing in between */
 		kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
 }
 
@@ -276,16 +283,19 @@ void kseal_control_receive(struct sock *sk, u8 type, const u8 *body,
  */
 int kseal_key_update_send(struct sock *sk)
 {
-	struct kseal_tx *tx = &kseal_get(sk)->tx;
+	struct kseal_sock *ks = kseal_get(sk);
+	struct kseal_tx *tx = &ks->tx;
 	u8 msg[KSEAL_HANDSHAKE_HEADER_LEN + 1] = {
 		KSEAL_HANDSHAKE_KEY_UPDATE, 0, 0, 1,
 		tx->update_request ? UPDATE_REQUESTED : UPDATE_NOT_REQUESTED,
 	};
+	u8 reason = tx->update_due ? tx->update_reason : KSEAL_UPDATE_LIMIT;
 	int err;
 
 	err = kseal_tx_control(sk, TLS_RECORD_TYPE_HANDSHAKE, msg, sizeof(msg));
 	if (err)
 		return err;
+	ks->rx.update_awaited |= tx->update_request;
 	tx->update_due = false;
 	tx->update_request = false;
 	err = kseal_key_update(&tx->key);
@@ -293,5 +303,6 @@ int kseal_key_update_send(struct sock *sk)
 		return kseal_tx_fail(tx, err);
 	tx->rekeys++;
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_REKEYS);
+	trace_kseal_rekey(sk, true, reason, tx->rekeys);
 	return 0;
 }

@@ -219,8 +219,6 @@ static int set_first(struct kseal_key *key, const struct kseal_cipher *c,
 
 static void drop_secret(struct kseal_key *key)
 {
-	if (key->hmac)
-		crypto_free_shash(key->hmac);
 	key->hmac = NULL;
 	memzero_explicit(key->secret, sizeof(key->secret));
 }
@@ -371,23 +369,26 @@ EXPORT_SYMBOL_IF_KUNIT(kseal_key_set_explicit);
 int kseal_key_set_secret(struct kseal_key *key, sockptr_t optval,
 			 unsigned int optlen)
 {
+	u8 secret[KSEAL_SECRET_MAX];
 	struct crypto_shash *hmac;
+	int err;
 
 	if (!key->cipher || key->format.version != TLS_1_3_VERSION ||
 	    sockptr_is_null(optval) || optlen != key->cipher->hash)
 		return -EINVAL;
 	if (key->hmac)
 		return -EBUSY;
-	hmac = crypto_alloc_shash(key->cipher->hmac, 0, 0);
+	hmac = kseal_hmac(key->cipher->hmac);
 	if (IS_ERR(hmac))
 		return PTR_ERR(hmac);
-	if (copy_from_sockptr(key->secret, optval, optlen)) {
-		memzero_explicit(key->secret, sizeof(key->secret));
-		crypto_free_shash(hmac);
-		return -EFAULT;
+	/* By way of the stack: the context is no place for usercopy. */
+	err = copy_from_sockptr(secret, optval, optlen);
+	if (!err) {
+		memcpy(key->secret, secret, optlen);
+		key->hmac = hmac;
 	}
-	key->hmac = hmac;
-	return 0;
+	memzero_explicit(secret, sizeof(secret));
+	return err ? -EFAULT : 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(kseal_key_set_secret);
 
@@ -471,9 +472,19 @@ int kseal_key_get(const struct kseal_key *key, union kseal_crypto_info *u,
 }
 EXPORT_SYMBOL_IF_KUNIT(kseal_key_get);
 
+static u64 left_of(const struct kseal_key *key, u64 limit)
+{
+	if (key->dead || key->spent || key->seq - key->base >= limit)
+		return 0;
+	return min(limit - (key->seq - key->base), U64_MAX - key->seq);
+}
+
 /**
  * kseal_key_left() - how many more records a key may protect
  * @key: key
+ *
+ * If @max_records has just been lowered, it may have protected more. Then it seals
+ * the KeyUpdate or the alert that ends it all the same.
  *
  * Context: any.
  * Return: their number, 0 if none.
@@ -485,11 +496,21 @@ u64 kseal_key_left(const struct kseal_key *key)
 
 	if (set)
 		limit = clamp_t(u64, set, MIN_RECORDS, limit);
-	if (key->dead || key->spent || key->seq - key->base >= limit)
-		return 0;
-	return min(limit - (key->seq - key->base), U64_MAX - key->seq);
+	return left_of(key, limit);
 }
 EXPORT_SYMBOL_IF_KUNIT(kseal_key_left);
+
+/**
+ * kseal_key_seals() - may a key protect another record at all?
+ * @key: key
+ *
+ * Context: any.
+ * Return: whether its cipher lets it, be it by @max_records to be replaced or not.
+ */
+bool kseal_key_seals(const struct kseal_key *key)
+{
+	return left_of(key, key->cipher->limit);
+}
 
 static void advance(struct kseal_key *key)
 {
@@ -530,15 +551,15 @@ static int run_cipher(struct kseal_key *key, struct scatterlist *src,
  * @payload: bytes of plaintext
  *
  * Context: process.
- * Return: 0; -EKEYEXPIRED if the key has reached its limit. Its sequence number is
- * used up by success.
+ * Return: 0; -EKEYEXPIRED if the key has reached its cipher's limit. Its sequence
+ * number is used up by success.
  */
 int kseal_key_frame(struct kseal_key *key, u8 type, u8 *prefix,
 		    unsigned int payload)
 {
 	const struct kseal_format *f = &key->format;
 
-	if (!kseal_key_left(key))
+	if (!kseal_key_seals(key))
 		return -EKEYEXPIRED;
 	kseal_header_build(f, type, payload, prefix);
 	if (f->prefix != KSEAL_HEADER_LEN)
@@ -558,7 +579,7 @@ int kseal_key_frame(struct kseal_key *key, u8 type, u8 *prefix,
  * @payload: bytes of plaintext, without the type
  *
  * Context: process.
- * Return: 0; -EKEYEXPIRED if the key has reached its limit; an error of the
+ * Return: 0; -EKEYEXPIRED if the key has reached its cipher's limit; an error of the
  * crypto API. Its sequence number is used up only by success.
  */
 int kseal_key_seal(struct kseal_key *key, u8 type, u8 *prefix,
@@ -569,7 +590,7 @@ int kseal_key_seal(struct kseal_key *key, u8 type, u8 *prefix,
 	u8 *nonce = prefix + KSEAL_HEADER_LEN;
 	int err;
 
-	if (!kseal_key_left(key))
+	if (!kseal_key_seals(key))
 		return -EKEYEXPIRED;
 	kseal_header_build(f, type, payload, prefix);
 	if (f->prefix != KSEAL_HEADER_LEN)

@@ -67,7 +67,7 @@ struct kseal_cipher {
  *	from
  * @tfm: holds the key itself
  * @req: reused for every record
- * @hmac: for the next key; NULL without a secret
+ * @hmac: for the next key, shared (schedule.c); NULL without a secret
  * @iv: nonce material, see kseal_nonce_build()
  * @explicit_nonce: of the next TLS 1.2 record sent; what it would be for one
  *	received
@@ -129,6 +129,7 @@ bool kseal_key_info(const struct kseal_key *key, struct tls_crypto_info *info);
 int kseal_key_get(const struct kseal_key *key, union kseal_crypto_info *u,
 		  unsigned int len);
 u64 kseal_key_left(const struct kseal_key *key);
+bool kseal_key_seals(const struct kseal_key *key);
 int kseal_key_frame(struct kseal_key *key, u8 type, u8 *prefix,
 		    unsigned int payload);
 int kseal_key_seal(struct kseal_key *key, u8 type, u8 *prefix,

@@ -13,9 +13,9 @@
  *	connector closed, shut down	closed, reset
  *	connection of a connector lost	nothing more to do
  *
- * Order of locks: kseal_proxy.lock (a mutex) is above the socket lock. The
- * spinlocks kseal_listener.lock and kseal_net.lock are never held together, nor
- * while taking any of those.
+ * Order of locks: kseal_proxy.lock (a mutex) is above the socket lock. Of the
+ * spinlocks kseal_net.lock is above kseal_listener.lock, which only a dump takes
+ * under it; neither is held while taking any of the others.
  */
 #include <linux/module.h>
 #include <linux/net.h>
@@ -27,6 +27,7 @@
 #include "netlink.h"
 #include "proxy.h"
 #include "socket.h"
+#include "trace.h"
 
 /* A connection is given to this many workers that die without touching it. */
 #define MAX_HANDED	3
@@ -156,6 +157,23 @@ static void notify(struct kseal_handshake *hs)
 		kseal_netlink_ready(sock_net(hs->sk), portid);
 }
 
+/* What waits may have been told to nobody but a worker that has gone since. */
+static void notify_waiting(struct kseal_net *kn)
+{
+	struct kseal_handshake *hs;
+
+	spin_lock(&kn->lock);
+	hs = list_first_entry_or_null(&kn->waiting, struct kseal_handshake,
+				      node);
+	if (hs)
+		refcount_inc(&hs->ref);
+	spin_unlock(&kn->lock);
+	if (!hs)
+		return;
+	notify(hs);
+	kseal_handshake_put(hs);
+}
+
 /* Under kn->lock: the next time to look at a handshake, in jiffies from now. */
 static unsigned long next_look(const struct kseal_handshake *hs)
 {
@@ -185,7 +203,7 @@ void kseal_handshake_poke(struct kseal_handshake *hs)
  *
  * Once for each handshake.
  *
- * Context: process.
+ * Context: process; the caller holds a reference, as it may be over on return.
  */
 void kseal_handshake_start(struct kseal_handshake *hs)
 {
@@ -194,9 +212,11 @@ void kseal_handshake_start(struct kseal_handshake *hs)
 
 	hs->expires = jiffies +
 		      msecs_to_jiffies(READ_ONCE(handshake_timeout));
+	hs->queued = ktime_get();
 	spin_lock(&kn->lock);
 	over = hs->over;
 	if (!over) {
+		trace_kseal_handshake_queued(hs);
 		hs->started = true;
 		list_add_tail(&hs->node, &kn->waiting);
 		refcount_inc(&hs->ref);
@@ -335,8 +355,10 @@ static void finish(struct kseal_handshake *hs, enum kseal_verdict how, int err,
 		},
 	};
 
-	if (hs->started)
+	if (hs->started) {
 		kseal_stat_inc(sock_net(hs->sk), ends[how].stat);
+		trace_kseal_handshake_done(hs, how, err ?: ends[how].err);
+	}
 	if (how == KSEAL_REFUSE)
 		drain(hs);
 	if (hs->role == KSEAL_ROLE_CLIENT) {
@@ -416,6 +438,7 @@ int kseal_handshake_seal(struct kseal_handshake *hs, struct kseal_peer *peer)
 		return err;
 
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_SEALED);
+	trace_kseal_handshake_done(hs, KSEAL_SEAL, 0);
 	if (hs->role == KSEAL_ROLE_SERVER &&
 	    !kseal_listener_ready(hs->listener, hs)) {
 		lock_sock(sk);
@@ -511,6 +534,7 @@ struct kseal_handshake *kseal_handshake_next(struct kseal_net *kn, u32 portid)
 		w->active++;
 		list_move_tail(&hs->node, &kn->active);
 		refcount_inc(&hs->ref);
+		trace_kseal_handshake_taken(hs);
 	}
 	spin_unlock(&kn->lock);
 	return hs;
@@ -556,7 +580,8 @@ struct kseal_handshake *kseal_handshake_find(struct kseal_net *kn, u32 portid,
 	struct kseal_handshake *hs, *found = NULL;
 
 	spin_lock(&kn->lock);
-	list_for_each_entry(hs, &kn->active, node) {
+	/* From the newest: slow clients gather at the other end. */
+	list_for_each_entry_reverse(hs, &kn->active, node) {
 		if (hs->id == id && hs->portid == portid) {
 			refcount_inc(&hs->ref);
 			found = hs;
@@ -661,6 +686,7 @@ void kseal_worker_gone(struct kseal_net *kn, u32 portid)
 		return;
 	put_pid(w->pid);
 	kfree(w);
+	notify_waiting(kn);
 
 	while ((hs = worker_left(kn, portid, &proxy))) {
 		/* First, so that whoever ends it meanwhile waits for this. */

@@ -8,6 +8,7 @@
 #define _KSEAL_HANDSHAKE_H
 
 #include <linux/completion.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/netlink.h>
 #include <linux/pid.h>
@@ -56,6 +57,8 @@ struct kseal_owner {
 
 /**
  * struct kseal_peer - what the agent tells of a connection that it keyed
+ * @portid: its worker that did the handshake; for the tickets that follow
+ * @worker: that one's number
  * @tolerate_truncation: a FIN without close_notify is an end of file
  * @preamble: what the application reads first; NULL if nothing, or once it is on
  *	its way there
@@ -64,6 +67,8 @@ struct kseal_owner {
  *	KSEAL_CMD_DONE's those that describe the connection and its peer
  */
 struct kseal_peer {
+	u32 portid;
+	u64 worker;
 	bool tolerate_truncation;
 	struct sk_buff *preamble;
 	unsigned int len;
@@ -103,6 +108,7 @@ enum kseal_verdict {
  * @look: work that looks whether the time is up, or what TCP has done
  * @ended: whoever has ended it is done with @sk
  * @expires: jiffies of the deadline
+ * @queued: when it was put in line, for tracepoints
  * @held_node: in @listener's held or ready list, guarded by its lock
  * @node: in kseal_net.waiting or .active; this and the following guarded by
  *	kseal_net.lock
@@ -128,6 +134,7 @@ struct kseal_handshake {
 	struct delayed_work look;
 	struct completion ended;
 	unsigned long expires;
+	ktime_t queued;
 	struct list_head held_node;
 
 	struct list_head node;

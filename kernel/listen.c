@@ -98,11 +98,13 @@ static void hold(struct kseal_listener *l, struct sock *sk)
 	hs->sock = sock;
 	hs->id = kseal_get(sk)->id;
 
+	refcount_inc(&hs->ref);	/* the list's; it may end before all is told */
 	spin_lock_bh(&l->lock);
 	list_add_tail(&hs->held_node, &l->held);
 	l->n_held++;
 	spin_unlock_bh(&l->lock);
 	kseal_handshake_start(hs);
+	kseal_handshake_put(hs);
 	return;
 
 release:
@@ -365,12 +367,16 @@ struct sock *kseal_accept(struct sock *sk, struct proto_accept_arg *arg)
 	int empty;
 
 	lock_sock(sk);
-	arg->err = -EINVAL;
-	if (sk->sk_state != TCP_LISTEN)
-		goto out;
-	while (!(hs = take_ready(l, &empty))) {
+	for (;;) {
 		long timeo = sock_rcvtimeo(sk, arg->flags & O_NONBLOCK);
 
+		/* Each time: what was ready may have gone by a shutdown(). */
+		arg->err = -EINVAL;
+		if (sk->sk_state != TCP_LISTEN)
+			goto out;
+		hs = take_ready(l, &empty);
+		if (hs)
+			break;
 		arg->err = -EAGAIN;
 		if (!timeo)
 			goto out;

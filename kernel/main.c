@@ -11,8 +11,11 @@
 #include "handshake.h"
 #include "net.h"
 #include "netlink.h"
+#include "pages.h"
 #include "proxy.h"
+#include "schedule.h"
 #include "seal.h"
+#include "socket.h"
 #include "ulp.h"
 #include "unseal.h"
 
@@ -53,9 +56,13 @@ static int __init kseal_init(void)
 	err = register_pernet_subsys(&kseal_net_ops);
 	if (err)
 		return err;
-	err = kseal_seal_init();
+	err = kseal_socket_init();
 	if (err)
 		goto err_net;
+	kseal_pages_init();
+	err = kseal_seal_init();
+	if (err)
+		goto err_socket;
 	err = kseal_unseal_init();
 	if (err)
 		goto err_seal;
@@ -83,6 +90,8 @@ err_unseal:
 	kseal_unseal_exit();
 err_seal:
 	kseal_seal_exit();
+err_socket:
+	kseal_socket_exit();
 err_net:
 	unregister_pernet_subsys(&kseal_net_ops);
 	return err;
@@ -98,6 +107,9 @@ static void __exit kseal_exit(void)
 	rcu_barrier();
 	kseal_unseal_exit();
 	kseal_seal_exit();
+	kseal_pages_exit();
+	kseal_socket_exit();
+	kseal_schedule_exit();
 }
 
 module_init(kseal_init);

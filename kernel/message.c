@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Handshake messages that a server sends after the handshake, to a sealed
- * connector: NewSessionTicket (RFC 8446 §4.6.1), which goes to the agent, KeyUpdate
- * (§4.6.3), and in TLS 1.2 HelloRequest (RFC 5246 §7.4.1.1). Called by alert.c
- * under the socket lock.
+ * Handshake messages after the handshake: KeyUpdate (RFC 8446 §4.6.3), and what only
+ * servers send, to a sealed connector: NewSessionTicket (§4.6.1), which goes to the
+ * agent, and in TLS 1.2 HelloRequest (RFC 5246 §7.4.1.1). Called by alert.c under the
+ * socket lock.
  *
  * Messages of TLS 1.3 may share a record and may go on in the next (RFC 8446 §5.1),
  * so they are put together here.
@@ -41,35 +41,25 @@ static void message_forget(struct kseal_rx *rx)
 }
 
 /*
- * The header of a message is there, and @more bytes behind it in its record. Returns
- * false if that is the end of the stream.
+ * The header of a message is there. Returns false if that is the end of the stream.
  */
-static bool message_begin(struct sock *sk, struct kseal_rx *rx,
-			  unsigned int more)
+static bool message_begin(struct sock *sk, struct kseal_rx *rx)
 {
+	bool client = kseal_get(sk)->role == KSEAL_ROLE_CLIENT;
 	u32 header = get_unaligned_be32(rx->message_header);
-	int alert = -1;
+	bool update = header >> 24 == KSEAL_HANDSHAKE_KEY_UPDATE;
 
 	rx->message_left = header & 0xffffff;
-	switch (header >> 24) {
-	case KSEAL_HANDSHAKE_KEY_UPDATE:
-		/* What follows it has another key. */
-		if (rx->message_left != 1 || more != 1)
-			alert = TLS_ALERT_DESC_UNEXPECTED_MESSAGE;
-		break;
-	case NEW_SESSION_TICKET:
-		if (!rx->message_left)
-			alert = TLS_ALERT_DESC_DECODE_ERROR;
-		break;
-	default:
-		alert = TLS_ALERT_DESC_UNEXPECTED_MESSAGE;
-	}
-	if (alert >= 0) {
-		kseal_stream_fail(sk, alert);
+	if (!update && !(client && header >> 24 == NEW_SESSION_TICKET)) {
+		kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
 		return false;
 	}
-	/* One that is too long, or for which there is no memory, is passed over. */
-	if (rx->tickets < TICKETS_MAX &&
+	if (update ? rx->message_left != 1 : !rx->message_left) {
+		kseal_stream_fail(sk, TLS_ALERT_DESC_DECODE_ERROR);
+		return false;
+	}
+	/* A ticket too long, or for which there is no memory, is passed over. */
+	if (!update && rx->tickets < TICKETS_MAX &&
 	    KSEAL_HANDSHAKE_HEADER_LEN + rx->message_left <= KSEAL_TICKET_MAX)
 		rx->message = kmalloc(KSEAL_HANDSHAKE_HEADER_LEN +
 				      rx->message_left, GFP_KERNEL);
@@ -79,15 +69,22 @@ static bool message_begin(struct sock *sk, struct kseal_rx *rx,
 	return true;
 }
 
-static void message_end(struct sock *sk, struct kseal_rx *rx, u8 last)
+/* All of a message is there, and @more bytes behind it in its record. */
+static void message_end(struct sock *sk, struct kseal_rx *rx, u8 last,
+			unsigned int more)
 {
 	struct kseal_sock *ks = kseal_get(sk);
+	const struct kseal_peer *peer = ks->peer;
 
 	if (rx->message_header[0] == KSEAL_HANDSHAKE_KEY_UPDATE) {
-		kseal_key_update_receive(sk, last);
+		/* What follows it has another key (RFC 8446 §5.1). */
+		if (more)
+			kseal_stream_fail(sk, TLS_ALERT_DESC_UNEXPECTED_MESSAGE);
+		else
+			kseal_key_update_receive(sk, last);
 	} else if (rx->message && kseal_worker_is(kseal_net(sock_net(sk)),
-						  ks->portid, ks->worker)) {
-		kseal_netlink_ticket(sock_net(sk), ks->portid, ks->id,
+						  peer->portid, peer->worker)) {
+		kseal_netlink_ticket(sock_net(sk), peer->portid, ks->id,
 				     rx->message, rx->message_len);
 		rx->tickets++;
 	}
@@ -111,7 +108,7 @@ static int messages_take(struct sock *sk, struct kseal_rx *rx,
 				return -EFAULT;
 			rx->message_len += n;
 			if (rx->message_len == KSEAL_HANDSHAKE_HEADER_LEN &&
-			    !message_begin(sk, rx, end - off - n))
+			    !message_begin(sk, rx))
 				break;
 			continue;
 		}
@@ -123,14 +120,14 @@ static int messages_take(struct sock *sk, struct kseal_rx *rx,
 		rx->message_len += n;
 		rx->message_left -= n;
 		if (!rx->message_left)
-			message_end(sk, rx, last);
+			message_end(sk, rx, last, end - off - n);
 	}
 	return 0;
 }
 
 /**
- * kseal_message_receive() - act on a handshake record from a server
- * @sk: socket, SEALED, client
+ * kseal_message_receive() - act on a handshake record
+ * @sk: socket, SEALED, or EXPLICIT with a secret and a KeyUpdate
  * @skb: its content
  * @len: bytes of it
  *
@@ -139,13 +136,14 @@ static int messages_take(struct sock *sk, struct kseal_rx *rx,
 void kseal_message_receive(struct sock *sk, const struct sk_buff *skb,
 			   unsigned int len)
 {
-	struct kseal_rx *rx = &kseal_get(sk)->rx;
+	struct kseal_sock *ks = kseal_get(sk);
+	struct kseal_rx *rx = &ks->rx;
 	__be32 header;
 
 	if (rx->key.format.version == TLS_1_3_VERSION && len) {
 		if (messages_take(sk, rx, skb, 0, len))
 			kseal_stream_fail(sk, TLS_ALERT_DESC_INTERNAL_ERROR);
-	} else if (len == sizeof(header) &&
+	} else if (ks->role == KSEAL_ROLE_CLIENT && len == sizeof(header) &&
 		   !skb_copy_bits(skb, 0, &header, sizeof(header)) &&
 		   header == cpu_to_be32(HELLO_REQUEST)) {
 		kseal_alert_warn(sk, NO_RENEGOTIATION);

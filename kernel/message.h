@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Handshake messages that a server sends after the handshake. Used by alert.c.
+ * Handshake messages after the handshake. Used by alert.c.
  */
 #ifndef _KSEAL_MESSAGE_H
 #define _KSEAL_MESSAGE_H

@@ -323,7 +323,9 @@ static int done_doit(struct sk_buff *skb, struct genl_info *info)
 	if (status) {
 		reason = info->attrs[KSEAL_A_REASON] ?
 			 nla_data(info->attrs[KSEAL_A_REASON]) : NULL;
-		if (!kseal_handshake_end(hs, KSEAL_REFUSE, status, reason))
+		if (!kseal_handshake_end(hs, status == ETIMEDOUT ?
+					 KSEAL_TIMEOUT : KSEAL_REFUSE,
+					 status, reason))
 			err = -ENOENT;
 	} else if (info->attrs[KSEAL_A_PREAMBLE] &&
 		   hs->role != KSEAL_ROLE_SERVER) {
@@ -553,8 +555,8 @@ static int put_socket(struct sk_buff *skb, struct kseal_sock *ks)
 	       put_ids(skb, ks->uid, ks->gid) ?:
 	       put_alert(skb, KSEAL_A_TX_ALERT, READ_ONCE(ks->tx.alert)) ?:
 	       put_alert(skb, KSEAL_A_RX_ALERT, READ_ONCE(ks->rx.alert)) ?:
-	       put_addr(skb, KSEAL_A_LOCAL, ks->sk, false) ?:
-	       put_addr(skb, KSEAL_A_PEER, ks->sk, true) ?:
+	       put_addr(skb, KSEAL_A_LOCAL, ks->tls.sk, false) ?:
+	       put_addr(skb, KSEAL_A_PEER, ks->tls.sk, true) ?:
 	       put_u64(skb, KSEAL_A_TX_RECORDS, READ_ONCE(ks->tx.records)) ?:
 	       put_u64(skb, KSEAL_A_RX_RECORDS, READ_ONCE(ks->rx.records)) ?:
 	       put_u64(skb, KSEAL_A_TX_BYTES, READ_ONCE(ks->tx.bytes)) ?:
@@ -596,7 +598,7 @@ static int rekey_doit(struct sk_buff *skb, struct genl_info *info)
 	spin_lock(&kn->lock);
 	list_for_each_entry(ks, &kn->sockets, node) {
 		if (ks->id == id) {
-			sk = ks->sk;
+			sk = ks->tls.sk;
 			sock_hold(sk);
 			break;
 		}

@@ -15,6 +15,7 @@
  */
 #include <linux/bitmap.h>
 #include <linux/module.h>
+#include <linux/uio.h>
 #include <net/tcp.h>
 
 #include "offload.h"
@@ -144,7 +145,7 @@ u32 kseal_offload_ifindex(const struct kseal_sock *ks)
 
 	rcu_read_lock();
 	netdev = rcu_dereference(ks->tls.netdev);
-	if (netdev && net_eq(dev_net(netdev), sock_net(ks->sk)))
+	if (netdev && net_eq(dev_net(netdev), sock_net(ks->tls.sk)))
 		ifindex = READ_ONCE(netdev->ifindex);
 	rcu_read_unlock();
 	return ifindex;
@@ -209,7 +210,7 @@ int kseal_offload_tx_seal(struct sock *sk, struct kseal_tx *tx, u8 type,
  * @nsrc: entries without the additional data
  * @dst: additional data, then where to
  * @ndst: entries without the additional data
- * @len: bytes of plaintext
+ * @len: bytes of plaintext, and of the type behind it
  *
  * Context: process, under the socket lock.
  * Return: 0, or -EBADMSG if there is no number left for it.
@@ -223,6 +224,41 @@ int kseal_offload_rx_copy(struct kseal_rx *rx, struct scatterlist *src,
 	if (len)
 		offload_copy(src + 1, nsrc, dst + 1, ndst, len);
 	return 0;
+}
+
+/**
+ * kseal_offload_rx_read() - give a record that the device has opened to a reader
+ * @rx: incoming direction, of a version in which no type is behind the plaintext
+ * @src: its plaintext
+ * @nsrc: entries
+ * @msg: where to; advanced
+ * @len: bytes of plaintext, for which there is room
+ *
+ * Context: process, under the socket lock.
+ * Return: 1; 0 if the reader's memory is not there, then nothing has happened; or
+ * -EBADMSG if there is no number left for it.
+ */
+int kseal_offload_rx_read(struct kseal_rx *rx, struct scatterlist *src,
+			  unsigned int nsrc, struct msghdr *msg,
+			  unsigned int len)
+{
+	struct scatterlist *sg;
+	size_t n, got, done = 0;
+	unsigned int i;
+
+	if (rx->key.dead || rx->key.spent)
+		return -EBADMSG;
+	for_each_sg(src, sg, nsrc, i) {
+		n = min_t(size_t, len - done, sg->length);
+		got = copy_page_to_iter(sg_page(sg), sg->offset, n,
+					&msg->msg_iter);
+		done += got;
+		if (got < n) {
+			iov_iter_revert(&msg->msg_iter, done);
+			return 0;
+		}
+	}
+	return 1;
 }
 
 /* Encrypt again what the device has decrypted of the record at the head. */

@@ -62,6 +62,9 @@ int kseal_offload_rx_record(struct sock *sk, struct kseal_rx *rx,
 int kseal_offload_rx_copy(struct kseal_rx *rx, struct scatterlist *src,
 			  unsigned int nsrc, struct scatterlist *dst,
 			  unsigned int ndst, unsigned int len);
+int kseal_offload_rx_read(struct kseal_rx *rx, struct scatterlist *src,
+			  unsigned int nsrc, struct msghdr *msg,
+			  unsigned int len);
 void kseal_offload_rx_header(struct sock *sk, struct kseal_rx *rx,
 			     unsigned int len);
 void kseal_offload_rx_close(struct sock *sk);

@@ -3,8 +3,8 @@
  * The incoming direction: what recvmsg(), splice(), poll() and ioctl() of an
  * open socket do.
  *
- * unseal.c takes records from TCP and opens them, into the application's buffer or
- * one of its own (held); here held ones are given out and new ones waited for.
+ * unseal.c takes records from TCP and opens them, for the application or into a buffer
+ * of its own (held); here held ones are given out and new ones waited for.
  *
  * Nothing is held across a drop of the socket lock but the count of bytes copied.
  *
@@ -23,6 +23,7 @@
 #include "socket.h"
 #include "stats.h"
 #include "stream.h"
+#include "trace.h"
 #include "unseal.h"
 
 /* What is held for those who only peek, or ask how much there is, is bounded. */
@@ -145,6 +146,7 @@ static void rx_rekeyed(struct sock *sk, struct kseal_rx *rx)
 {
 	rx->update_pending = false;
 	rx->rekeys++;
+	trace_kseal_rekey(sk, false, KSEAL_UPDATE_KEY_SET, rx->rekeys);
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_RX_REKEYS);
 	rx_refresh(sk, rx);
 	if (rx->ready)
@@ -178,6 +180,9 @@ int kseal_rx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 			kseal_key_free(&rx->key);
 	}
 	memzero_explicit(&u, sizeof(u));
+	if (!err && !rekey)
+		trace_kseal_seal(sk, false, rx->key.format.version,
+				 rx->key.cipher->type);
 	if (err || !explicit)
 		return err;
 	if (rekey)
@@ -310,6 +315,14 @@ static bool rx_over(struct sock *sk, struct kseal_rx *rx, bool copied, int *err)
 			*err = sock_error(sk);
 		return true;
 	}
+	/* With IP_RECVERR it may be one that the connection survives. */
+	if (!fin && sk->sk_state != TCP_CLOSE) {
+		if (copied)
+			return true;
+		/* If SO_ERROR has just taken it: 0 would read as the end. */
+		*err = sock_error(sk);
+		return *err;
+	}
 	rx->err = sock_error(sk);
 	if (!rx->err) {
 		kseal_stat_inc(sock_net(sk), KSEAL_STAT_TRUNCATED);
@@ -402,8 +415,7 @@ static int rx_recvmsg(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 {
 	struct rx_call call = { .msg = msg, .flags = flags };
 	bool peek = flags & MSG_PEEK;
-	bool direct = !peek && !(flags & MSG_TRUNC) &&
-		      user_backed_iter(&msg->msg_iter);
+	bool direct = !peek && !(flags & MSG_TRUNC);
 	long timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	size_t target, copied = 0;
 	int ret, err = 0;
@@ -431,6 +443,11 @@ static int rx_recvmsg(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 		}
 		if (peek && rx->held_bytes >= RX_HELD_MAX && copied)
 			break;
+		/* SO_PEEK_OFF is beyond what TCP would have room for, too. */
+		if (peek && rx->held_bytes >= max(RX_HELD_MAX, sk->sk_rcvbuf)) {
+			err = -EAGAIN;
+			break;
+		}
 
 		ret = kseal_unseal_next(sk, rx, direct && (!call.type || call.type ==
 				TLS_RECORD_TYPE_DATA) ? msg : NULL,

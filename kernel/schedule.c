@@ -5,14 +5,69 @@
  */
 #include <crypto/hash.h>
 #include <kunit/visibility.h>
+#include <linux/mutex.h>
 #include <linux/string.h>
 #include <linux/unaligned.h>
 #include <uapi/linux/kseal.h>
 
 #include "schedule.h"
 
+/*
+ * A KeyUpdate is rare and an HMAC large: one for each hash serves all sockets. Its key
+ * is that of the last caller, so each sets its own, under the lock, and leaves none.
+ */
+static DEFINE_MUTEX(hmac_mutex);
+static struct {
+	const char *name;
+	struct crypto_shash *tfm;
+} hmacs[] = {
+	{ "hmac(sha256)" },
+	{ "hmac(sha384)" },
+	{ "hmac(sm3)" },
+};
+
+static const u8 no_secret[KSEAL_SECRET_MAX];
+
 #define LABEL_PREFIX	"tls13 "
 #define LABEL_MAX	32	/* all of HkdfLabel and the counter */
+
+/**
+ * kseal_hmac() - the HMAC of a cipher suite
+ * @name: in the kernel's crypto API
+ *
+ * Context: process; takes hmac_mutex.
+ * Return: it, until kseal_schedule_exit(); or -ENOENT if the kernel lacks it, -ENOMEM.
+ */
+struct crypto_shash *kseal_hmac(const char *name)
+{
+	struct crypto_shash *tfm = ERR_PTR(-ENOENT);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(hmacs) && strcmp(hmacs[i].name, name); i++)
+		;
+	if (WARN_ON_ONCE(i == ARRAY_SIZE(hmacs)))
+		return tfm;
+	mutex_lock(&hmac_mutex);
+	tfm = hmacs[i].tfm ?: crypto_alloc_shash(name, 0, 0);
+	if (!IS_ERR(tfm))
+		hmacs[i].tfm = tfm;
+	mutex_unlock(&hmac_mutex);
+	return tfm;
+}
+
+/**
+ * kseal_schedule_exit() - free every HMAC
+ *
+ * Context: process, when no key is left.
+ */
+void kseal_schedule_exit(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(hmacs); i++)
+		if (hmacs[i].tfm)
+			crypto_free_shash(hmacs[i].tfm);
+}
 
 /**
  * kseal_expand_label() - HKDF-Expand-Label with an empty context
@@ -22,7 +77,7 @@
  * @out: result; may be @secret
  * @len: bytes of it, not more than the hash has: one round of HKDF-Expand
  *
- * Context: process, one caller at a time for @hmac.
+ * Context: process; takes hmac_mutex.
  * Return: 0, -EINVAL for a label or a length that is too long, or an error of
  * the crypto API.
  */
@@ -50,12 +105,15 @@ int kseal_expand_label(struct crypto_shash *hmac, const u8 *secret,
 	info[n++] = 0;		/* context */
 	info[n++] = 1;		/* T(1) */
 
+	mutex_lock(&hmac_mutex);
 	err = crypto_shash_setkey(hmac, secret, hash);
 	if (!err) {
 		desc->tfm = hmac;
 		err = crypto_shash_digest(desc, info, n, block);
 		shash_desc_zero(desc);
+		crypto_shash_setkey(hmac, no_secret, hash);
 	}
+	mutex_unlock(&hmac_mutex);
 	if (!err)
 		memcpy(out, block, len);
 	memzero_explicit(block, sizeof(block));

@@ -10,6 +10,8 @@
 
 struct crypto_shash;
 
+struct crypto_shash *kseal_hmac(const char *name);
+void kseal_schedule_exit(void);
 int kseal_expand_label(struct crypto_shash *hmac, const u8 *secret,
 		       const char *label, u8 *out, unsigned int len);
 int kseal_next_secret(struct crypto_shash *hmac, u8 *secret);

@@ -20,6 +20,7 @@
 
 #include "alert.h"
 #include "offload.h"
+#include "pages.h"
 #include "seal.h"
 #include "socket.h"
 #include "stats.h"
@@ -86,7 +87,6 @@ int kseal_ring_get(struct kseal_tx *tx)
 		return -ENOMEM;
 	sg_set_buf(&ring->src[0], tx->key.aad, tx->key.format.aad);
 	sg_set_buf(&ring->dst[0], tx->key.aad, tx->key.format.aad);
-	sg_set_buf(&ring->ctl[0], tx->key.aad, tx->key.format.aad);
 	tx->ring = ring;
 	return 0;
 }
@@ -114,7 +114,7 @@ void kseal_ring_put(struct kseal_tx *tx)
 	tx->ring = NULL;
 }
 
-/* Append to the ciphertext; takes over a page reference. */
+/* Append to the ciphertext; what becomes a piece of its own gets a page reference. */
 static void ring_add(struct kseal_tx_ring *ring, struct page *page,
 		     unsigned int off, unsigned int len)
 {
@@ -124,10 +124,10 @@ static void ring_add(struct kseal_tx_ring *ring, struct page *page,
 		if (last->bv_page == page &&
 		    last->bv_offset + last->bv_len == off) {
 			last->bv_len += len;
-			put_page(page);
 			return;
 		}
 	}
+	get_page(page);
 	bvec_set_page(&ring->bvec[ring->nr++], page, len, off);
 }
 
@@ -146,7 +146,7 @@ static void sg_add(struct scatterlist *sg, unsigned int *nr, struct page *page,
 /*
  * Up to @want bytes of fresh memory at an offset of @at modulo @align, at most a
  * page; at least 16 bytes if as many are wanted and @align is TX_BLOCK, at least 32
- * if it is 1. With a page reference for the caller. Returns 0 without memory.
+ * if it is 1. The page is there until the next call. Returns 0 without memory.
  */
 static unsigned int tx_alloc(struct sock *sk, unsigned int want,
 			     unsigned int at, unsigned int align,
@@ -156,7 +156,7 @@ static unsigned int tx_alloc(struct sock *sk, unsigned int want,
 	unsigned int n;
 
 	for (;;) {
-		if (!sk_page_frag_refill(sk, pfrag))
+		if (!kseal_pages_refill(sk, pfrag))
 			return 0;
 		n = (at - pfrag->offset) & (align - 1);
 		pfrag->offset += min(n, pfrag->size - pfrag->offset);
@@ -166,15 +166,14 @@ static unsigned int tx_alloc(struct sock *sk, unsigned int want,
 	n = min(want, pfrag->size - pfrag->offset);
 	*page = pfrag->page;
 	*off = pfrag->offset;
-	get_page(pfrag->page);
 	pfrag->offset += n;
 	return n;
 }
 
 /*
  * @len bytes for a header or a tag, not next to the ciphertext but to each other,
- * so that a tag and the next header are one piece to TCP; with a page reference for
- * the caller.
+ * so that a tag and the next header are one piece to TCP. The page is there until the
+ * next call.
  */
 static bool spare_alloc(struct kseal_tx_ring *ring, unsigned int len,
 			struct page **page, unsigned int *off)
@@ -194,7 +193,6 @@ static bool spare_alloc(struct kseal_tx_ring *ring, unsigned int len,
 	}
 	*page = spare->page;
 	*off = spare->offset;
-	get_page(spare->page);
 	spare->offset += len;
 	return true;
 }
@@ -242,8 +240,8 @@ static int tx_check_limit(struct sock *sk, struct kseal_tx *tx, u8 type)
 		return kseal_key_update_send(sk);
 	if (explicit && tx->key.format.version == TLS_1_3_VERSION &&
 	    tx->key.seq != U64_MAX)
-		return left && type == TLS_RECORD_TYPE_HANDSHAKE ?
-		       0 : -EKEYEXPIRED;
+		return type == TLS_RECORD_TYPE_HANDSHAKE &&
+		       kseal_key_seals(&tx->key) ? 0 : -EKEYEXPIRED;
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_LIMIT);
 	/* What the "tls" ULP says when it is out of numbers. */
 	tx->err = explicit && tx->key.seq == U64_MAX ? -EBADMSG : -EKEYEXPIRED;
@@ -267,11 +265,9 @@ static int fill_copy(struct sock *sk, struct kseal_tx_ring *ring,
 	n = tx_alloc(sk, want, 0, 1, &page, &off);
 	if (!n)
 		return -ENOMEM;
-	got = copy_page_from_iter(page, off, n, &msg->msg_iter);
-	if (!got) {
-		put_page(page);
+	got = copy_from_iter(page_address(page) + off, n, &msg->msg_iter);
+	if (!got)
 		return -EFAULT;
-	}
 	sg_add(ring->src, &ring->nr_src, page, off, got);
 	sg_add(ring->dst, &ring->nr_dst, page, off, got);
 	ring_add(ring, page, off, got);
@@ -389,8 +385,7 @@ static void tx_count(struct sock *sk, struct kseal_tx *tx, unsigned int bytes)
 {
 	tx->records++;
 	tx->bytes += bytes;
-	kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_RECORDS);
-	kseal_stat_add(sock_net(sk), KSEAL_STAT_TX_BYTES, bytes);
+	kseal_stat_record(sock_net(sk), true, bytes);
 }
 
 /**
@@ -527,8 +522,9 @@ int kseal_record_open(struct sock *sk, struct kseal_tx *tx, u8 type,
  * It goes ahead of an open record, which has no number yet. It is not sent yet.
  *
  * Context: process, under the socket lock.
- * Return: 0; -ENOMEM: nothing has happened; -EPIPE if the stream or
- * the connection has ended; another negative errno is the end of the stream.
+ * Return: 0; -ENOMEM: nothing has happened, for want of memory or because an error is
+ * to be told first; -EPIPE if the stream or the connection has ended; another negative
+ * errno is the end of the stream.
  */
 int kseal_tx_control(struct sock *sk, u8 type, const void *data,
 		     unsigned int len)
@@ -546,9 +542,10 @@ int kseal_tx_control(struct sock *sk, u8 type, const void *data,
 		     TX_CONTROL_ROOM);
 	if (WARN_ON_ONCE(len > TX_CONTROL_MAX))
 		return -EINVAL;
-	if (tx->err || sk->sk_err || (sk->sk_shutdown & SEND_SHUTDOWN))
+	if (tx->err || sk->sk_state == TCP_CLOSE ||
+	    (sk->sk_shutdown & SEND_SHUTDOWN))
 		return -EPIPE;
-	if (kseal_ring_get(tx))
+	if (kseal_tx_untold(sk) || kseal_ring_get(tx))
 		return -ENOMEM;
 	ring = tx->ring;
 	if (ring->nr == TX_BVECS ||
@@ -562,6 +559,7 @@ int kseal_tx_control(struct sock *sk, u8 type, const void *data,
 	memcpy(buf + f->prefix, data, len);
 	if (f->tail)
 		buf[f->prefix + len] = type;
+	sg_set_buf(&ring->ctl[0], tx->key.aad, f->aad);
 	sg_set_page(&ring->ctl[1], pfrag->page, total - f->prefix,
 		    pfrag->offset + f->prefix);
 	bvec_set_page(&bvec, pfrag->page, total, pfrag->offset);

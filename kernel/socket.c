@@ -34,6 +34,7 @@ static atomic64_t kseal_last_id = ATOMIC64_INIT(0);
 static struct kseal_family kseal_family_inet;
 static struct kseal_family kseal_family_inet6;
 static DEFINE_MUTEX(kseal_family_mutex);	/* guards the building of both */
+static struct kmem_cache *kseal_sock_cache;
 
 static int gate_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 {
@@ -41,7 +42,7 @@ static int gate_sendmsg(struct sock *sk, struct msghdr *msg, size_t size)
 }
 
 /**
- * kseal_gate_recvmsg() - recvmsg() of a socket that is HELD or DEAD
+ * kseal_gate_recvmsg() - recvmsg() of a socket that is ARMED, HELD or DEAD
  * @sk: socket
  * @msg: unused
  * @len: unused
@@ -280,6 +281,7 @@ static void kseal_family_build(struct kseal_family *f, struct proto *base,
 	f->listen = *base;
 	f->listen.accept	= kseal_proto_accept;
 	f->listen.sendmsg	= gate_sendmsg;
+	f->listen.recvmsg	= kseal_proto_gate_recvmsg;
 	f->listen.splice_eof	= gate_splice_eof;
 	f->listen.connect	= refuse_connect;
 	f->listen.disconnect	= armed_disconnect;
@@ -366,14 +368,13 @@ static struct kseal_sock *kseal_sock_alloc(struct sock *sk,
 					   struct kseal_family *f,
 					   enum kseal_state state, gfp_t gfp)
 {
-	struct kseal_sock *ks = kzalloc(sizeof(*ks), gfp);
+	struct kseal_sock *ks = kmem_cache_zalloc(kseal_sock_cache, gfp);
 
 	if (!ks)
 		return NULL;
 	ks->id = atomic64_inc_return(&kseal_last_id);
 	ks->tls.sk_proto = f->base;
 	ks->tls.sk = sk;
-	ks->sk = sk;
 	ks->state = state;
 	ks->family = f;
 	INIT_LIST_HEAD(&ks->node);
@@ -472,7 +473,7 @@ static void kseal_open(struct sock *sk, struct kseal_sock *ks,
 
 static void publish(struct kseal_sock *ks)
 {
-	struct kseal_net *kn = kseal_net(sock_net(ks->sk));
+	struct kseal_net *kn = kseal_net(sock_net(ks->tls.sk));
 
 	spin_lock(&kn->lock);
 	list_add_tail(&ks->node, &kn->sockets);
@@ -514,9 +515,9 @@ void kseal_open_sealed(struct sock *sk, struct kseal_handshake *hs,
 	ks->role = hs->role;
 	ks->uid = hs->owner.uid;
 	ks->gid = hs->owner.gid;
-	ks->portid = hs->portid;
-	ks->worker = hs->worker;
 	ks->peer = peer;
+	peer->portid = hs->portid;
+	peer->worker = hs->worker;
 	ks->rx.tolerate = peer->tolerate_truncation;
 	if (peer->preamble)
 		kseal_unseal_preamble(&ks->rx, peer->preamble);
@@ -589,7 +590,7 @@ static int kseal_init_armed(struct sock *sk, struct kseal_family *f)
 		return -ENOMEM;
 	l = kseal_listener_alloc(sk, f);
 	if (!l) {
-		kfree(ks);
+		kmem_cache_free(kseal_sock_cache, ks);
 		return -ENOMEM;
 	}
 	l->id = ks->id;
@@ -701,7 +702,8 @@ static void kseal_sock_free_rcu(struct rcu_head *rcu)
 	kseal_peer_free(ks->peer);
 	kfree(ks->server_name);
 	kfree(ks->reason);
-	kfree_sensitive(ks);
+	memzero_explicit(ks, sizeof(*ks));
+	kmem_cache_free(kseal_sock_cache, ks);
 }
 
 /**
@@ -731,4 +733,26 @@ void kseal_sock_release(struct sock *sk)
 		return;
 	rcu_assign_pointer(inet_csk(sk)->icsk_ulp_data, NULL);
 	kseal_sock_free(ks);
+}
+
+/**
+ * kseal_socket_init() - set up for all sockets
+ *
+ * Context: process, when the module is loaded.
+ * Return: 0 or -ENOMEM.
+ */
+int __init kseal_socket_init(void)
+{
+	kseal_sock_cache = KMEM_CACHE(kseal_sock, SLAB_ACCOUNT);
+	return kseal_sock_cache ? 0 : -ENOMEM;
+}
+
+/**
+ * kseal_socket_exit() - undo kseal_socket_init()
+ *
+ * Context: process, when the last context has been freed.
+ */
+void kseal_socket_exit(void)
+{
+	kmem_cache_destroy(kseal_sock_cache);
 }

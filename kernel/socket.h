@@ -63,11 +63,9 @@ struct kseal_callbacks {
 
 /**
  * struct kseal_sock - the context of one socket
- * @tls: must be first: core code and drivers cast icsk_ulp_data to it
+ * @tls: must be first: core code and drivers cast icsk_ulp_data to it. Its sk is the
+ *	socket, valid as long as the context is its ULP data
  * @id: its number, for the tools and as the agent's name of the handshake
- * @sk: the socket; valid as long as the context is its ULP data
- * @state: guarded by the socket lock
- * @role: &enum kseal_role; 0 while ARMED
  * @family: base and derived protos, constant
  * @listener: of a socket that was ARMED once; constant
  * @handshake: of a connector, CONNECTING or HELD; a reference is held. Changed
@@ -79,18 +77,19 @@ struct kseal_callbacks {
  * @rx: incoming direction; guarded by the socket lock
  * @saved: states CONNECTING and HELD: the callbacks that were there before ours;
  *	with @hooked guarded by sk_callback_lock
+ * @state: &enum kseal_state; guarded by the socket lock
+ * @role: &enum kseal_role; 0 while ARMED
+ * @policy: &enum kseal_offload; guarded by the socket lock, constant once keyed
  * @hooked: @saved is in use
- * @lowat: likewise, the application's SO_RCVLOWAT: the agent waits for less
- * @nonagle: likewise, its TCP_NODELAY and TCP_CORK: the agent waits for neither
+ * @untold: SEALED, and connect() has not said so yet
+ * @nonagle: as @saved, the application's TCP_NODELAY and TCP_CORK: the agent waits
+ *	for neither
+ * @lowat: likewise, its SO_RCVLOWAT: the agent waits for less
+ * @error: of a connector that is DEAD: what connect() says, positive
  * @peer: what the agent told about the connection; constant once SEALED
- * @portid: the agent's worker that did the handshake
- * @worker: its number
  * @uid: owner; of an accepted connection, that of the listener
  * @gid: its group
- * @untold: SEALED, and connect() has not said so yet
- * @error: of a connector that is DEAD: what connect() says, positive
- * @reason: likewise, in words
- * @policy: KSEAL_OFFLOAD; guarded by the socket lock, constant once keyed
+ * @reason: as @error, in words
  * @dev: the device that works for the socket, or has done so; kseal_offload.ko's.
  *	The context then lives until the last packet has left (offload/device.c)
  * @offload: what @dev is used with
@@ -102,9 +101,6 @@ struct kseal_sock {
 	struct tls_context tls;
 
 	u64 id;
-	struct sock *sk;
-	enum kseal_state state;
-	enum kseal_role role;
 	struct kseal_family *family;
 
 	struct kseal_tx tx;
@@ -115,19 +111,19 @@ struct kseal_sock {
 	char *server_name;
 	struct sock *proxy_sk;
 	struct kseal_callbacks saved;
+	u8 state;
+	u8 role;
+	u8 policy;
 	bool hooked;
-	int lowat;
+	bool untold;
 	u8 nonagle;
+	int lowat;
+	int error;
 
 	struct kseal_peer *peer;
-	u32 portid;
-	u64 worker;
 	kuid_t uid;
 	kgid_t gid;
-	bool untold;
-	int error;
 	char *reason;
-	enum kseal_offload policy;
 	struct kseal_dev *dev;
 	const struct kseal_offload_ops *offload;
 	unsigned long dev_dirs;
@@ -195,6 +191,8 @@ static inline bool kseal_inq_is_ours(const struct kseal_sock *ks)
 	return READ_ONCE(ks->state) != KSEAL_EXPLICIT || kseal_rx_keyed(&ks->rx);
 }
 
+int kseal_socket_init(void);
+void kseal_socket_exit(void);
 int kseal_sock_init(struct sock *sk, bool may_arm);
 void kseal_sock_clone(struct sock *newsk, gfp_t priority);
 void kseal_sock_release(struct sock *sk);

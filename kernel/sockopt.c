@@ -21,12 +21,14 @@ static int get_name(char *name, size_t size, sockptr_t optval,
 {
 	size_t len;
 
-	if (!optlen || optlen >= size)
+	if (!optlen || optlen > size)
 		return -EINVAL;
 	if (copy_from_sockptr(name, optval, optlen))
 		return -EFAULT;
 	len = strnlen(name, optlen);
-	return !len || (len != optlen && len != optlen - 1) ? -EINVAL : 0;
+	if (!len || len == size)
+		return -EINVAL;
+	return len == optlen || len == optlen - 1 ? 0 : -EINVAL;
 }
 
 static int set_profile(struct kseal_sock *ks, sockptr_t optval,
@@ -332,6 +334,7 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 	char name[KSEAL_NAME_MAX];
 	void *val = &key;
 	unsigned int flag;
+	u16 payload;
 	int len, cork, err = 0;
 
 	/* It would hand out ciphertext, and take it from us. */
@@ -371,10 +374,11 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 		len = sizeof(flag);
 		break;
 	case TLS_TX_MAX_PAYLOAD_LEN:
-		val = &ks->tx.max_payload;
-		if (len < sizeof(ks->tx.max_payload))
+		payload = ks->tx.max_payload;
+		val = &payload;
+		if (len < sizeof(payload))
 			err = -EINVAL;
-		len = sizeof(ks->tx.max_payload);
+		len = sizeof(payload);
 		break;
 	case KSEAL_OFFLOAD:
 		flag = ks->policy;

@@ -57,6 +57,22 @@ void kseal_stat_add(struct net *net, enum kseal_stat item, u64 n)
 }
 EXPORT_SYMBOL_GPL(kseal_stat_add);
 
+/**
+ * kseal_stat_record() - count a record
+ * @net: network namespace of the socket
+ * @tx: it has been sealed, else opened
+ * @bytes: application bytes in it
+ *
+ * Context: any.
+ */
+void kseal_stat_record(struct net *net, bool tx, u64 bytes)
+{
+	struct kseal_counters __percpu *c = kseal_net(net)->counters;
+
+	this_cpu_inc(c->item[tx ? KSEAL_STAT_TX_RECORDS : KSEAL_STAT_RX_RECORDS]);
+	this_cpu_add(c->item[tx ? KSEAL_STAT_TX_BYTES : KSEAL_STAT_RX_BYTES], bytes);
+}
+
 static int kseal_stat_show(struct seq_file *seq, void *v)
 {
 	struct kseal_net *kn = kseal_net(seq->private);

@@ -75,6 +75,7 @@ enum kseal_stat {
 };
 
 void kseal_stat_add(struct net *net, enum kseal_stat item, u64 n);
+void kseal_stat_record(struct net *net, bool tx, u64 bytes);
 
 static inline void kseal_stat_inc(struct net *net, enum kseal_stat item)
 {

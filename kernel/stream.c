@@ -97,6 +97,47 @@ static struct sk_buff *queue_next(struct sock *sk, struct sk_buff *skb)
 	       NULL : skb_queue_next(&sk->sk_receive_queue, skb);
 }
 
+/*
+ * The fragment of @skb with the byte at *@off behind its head, which becomes an offset
+ * in it; the end of all fragments if none has.
+ */
+static const skb_frag_t *frag_find(const struct sk_buff *skb, unsigned int *off)
+{
+	const skb_frag_t *frag = skb_shinfo(skb)->frags;
+	const skb_frag_t *end = frag + skb_shinfo(skb)->nr_frags;
+	unsigned int size;
+
+	for (; frag < end; frag++) {
+		size = skb_frag_size(frag);
+		if (*off < size)
+			break;
+		*off -= size;
+	}
+	return frag;
+}
+
+/* Copy what is most often short and in one piece. */
+static int buffer_copy(const struct sk_buff *skb, unsigned int off, u8 *to,
+		       unsigned int len)
+{
+	unsigned int at = off - skb_headlen(skb);
+	const skb_frag_t *frag;
+	const u8 *from;
+
+	if (off >= skb_headlen(skb)) {
+		frag = frag_find(skb, &at);
+		if (frag < skb_shinfo(skb)->frags + skb_shinfo(skb)->nr_frags &&
+		    len <= skb_frag_size(frag) - at) {
+			from = skb_frag_address_safe(frag);
+			if (from) {
+				memcpy(to, from + at, len);
+				return 0;
+			}
+		}
+	}
+	return skb_copy_bits(skb, off, to, len);
+}
+
 /* Copy from the queue; *@skb is where to begin and where to go on. */
 static int queue_copy(struct sock *sk, struct sk_buff **skb, u32 seq, u8 *to,
 		      unsigned int len)
@@ -107,7 +148,7 @@ static int queue_copy(struct sock *sk, struct sk_buff **skb, u32 seq, u8 *to,
 	while (len && *skb) {
 		n = min(len, skb_left(*skb, seq, &off));
 		if (n) {
-			if (skb_copy_bits(*skb, off, to, n))
+			if (buffer_copy(*skb, off, to, n))
 				return -EFAULT;
 			to += n;
 			seq += n;
@@ -152,6 +193,37 @@ int kseal_stream_copy(struct sock *sk, unsigned int off, void *to,
 }
 
 /**
+ * kseal_stream_prefix() - what the first record has ahead of its ciphertext
+ * @sk: socket, keyed, with a whole record
+ * @prefix: result: header and explicit nonce
+ *
+ * Context: under the socket lock.
+ * Return: what kseal_stream_copy() says.
+ */
+int kseal_stream_prefix(struct sock *sk, u8 *prefix)
+{
+	const struct kseal_rx *rx = &kseal_get(sk)->rx;
+	unsigned int have = rx->head_seen ? KSEAL_HEADER_LEN : 0;
+	unsigned int len = rx->key.format.prefix - have;
+
+	memcpy(prefix, rx->head, have);
+	return len ? kseal_stream_copy(sk, have, prefix + have, len) : 0;
+}
+
+/*
+ * Does @off of @page follow what @sg has, in the same compound page? Memory that a
+ * sender has filled in one go comes page by page, over loopback or from a device.
+ */
+static bool sg_follows(struct scatterlist *sg, struct page *page,
+		       unsigned int off)
+{
+	unsigned int end = sg->offset + sg->length;
+
+	return page == sg_page(sg) + (end >> PAGE_SHIFT) &&
+	       off == offset_in_page(end) && (off || PageTail(page));
+}
+
+/**
  * kseal_skb_map() - describe a part of a buffer
  * @skb: buffer
  * @off: where from
@@ -166,8 +238,11 @@ int kseal_stream_copy(struct sock *sk, unsigned int off, void *to,
 int kseal_skb_map(struct sk_buff *skb, unsigned int off, unsigned int len,
 		  struct scatterlist *sg, unsigned int max)
 {
-	unsigned int i, n, nr = 0, size = skb_headlen(skb);
+	unsigned int n, nr = 0, size = skb_headlen(skb);
+	const skb_frag_t *frag = skb_shinfo(skb)->frags;
+	const skb_frag_t *end = frag + skb_shinfo(skb)->nr_frags;
 	struct sk_buff *part;
+	struct page *page;
 	int ret;
 
 	if (off < size) {
@@ -179,21 +254,24 @@ int kseal_skb_map(struct sk_buff *skb, unsigned int off, unsigned int len,
 		len -= n;
 	}
 	off -= size;
-	for (i = 0; len && i < skb_shinfo(skb)->nr_frags; i++) {
-		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
-
+	for (; len && frag < end; frag++) {
 		size = skb_frag_size(frag);
 		if (off >= size) {
 			off -= size;
 			continue;
 		}
-		if (nr == max)
-			return -EMSGSIZE;
-		if (!skb_frag_page(frag))
+		page = skb_frag_page(frag);
+		if (!page)
 			return -EFAULT;
 		n = min(len, size - off);
-		sg_set_page(&sg[nr++], skb_frag_page(frag), n,
-			    skb_frag_off(frag) + off);
+		off += skb_frag_off(frag);
+		if (nr && sg_follows(&sg[nr - 1], page, off)) {
+			sg[nr - 1].length += n;
+		} else {
+			if (nr == max)
+				return -EMSGSIZE;
+			sg_set_page(&sg[nr++], page, n, off);
+		}
 		off = 0;
 		len -= n;
 	}
@@ -367,6 +445,7 @@ void kseal_stream_done(struct sock *sk, const struct kseal_header *h)
 	struct kseal_rx *rx = &kseal_get(sk)->rx;
 	unsigned int len = KSEAL_HEADER_LEN + h->len;
 
+	rx->head_seen = false;
 	rx->scan_off -= len;
 	rx->scan_need -= len;
 	rx->scan_plain -= h->payload;
@@ -396,8 +475,8 @@ void kseal_stream_scan(struct sock *sk, unsigned int want)
 	struct kseal_rx *rx = &kseal_get(sk)->rx;
 	unsigned int len = kseal_stream_len(sk);
 	struct sk_buff *skb = NULL;
-	struct kseal_header h;
 	u8 buf[KSEAL_HEADER_LEN];
+	struct kseal_header h;
 	u32 seq;
 	int err;
 
@@ -420,6 +499,10 @@ void kseal_stream_scan(struct sock *sk, unsigned int want)
 			       -1;
 		if (rx->scan_bad >= 0)
 			return;
+		if (!rx->scan_off) {
+			memcpy(rx->head, buf, sizeof(buf));
+			rx->head_seen = true;
+		}
 		rx->scan_need = rx->scan_off + KSEAL_HEADER_LEN + h.len;
 		if (rx->hw)
 			kseal_offload_rx_header(sk, rx,

@@ -19,6 +19,7 @@ unsigned int kseal_stream_len(const struct sock *sk);
 void kseal_stream_scan(struct sock *sk, unsigned int want);
 int kseal_stream_copy(struct sock *sk, unsigned int off, void *to,
 		      unsigned int len);
+int kseal_stream_prefix(struct sock *sk, u8 *prefix);
 int kseal_stream_map(struct sock *sk, unsigned int off, unsigned int len,
 		     struct scatterlist *sg, unsigned int max);
 unsigned int kseal_stream_marked(struct sock *sk, unsigned int len);

@@ -19,12 +19,16 @@
 #include "seal.h"
 #include "socket.h"
 #include "stats.h"
+#include "trace.h"
 
 #define TX_BATCH	(4 * KSEAL_MAX_PLAINTEXT)
 
 #define TX_CORK_DELAY	(HZ / 5)	/* as long as TCP corks */
 #define TX_RETRY_DELAY	(HZ / 20)
 #define TX_BUSY_DELAY	1
+
+/* For tx_push(), beside MSG_MORE and MSG_EOR: who writes is about to wait for room. */
+#define TX_URGE		MSG_PROBE
 
 /* More than any send buffer, small enough to calculate with. */
 #define TX_SNDBUF_OPEN	SZ_512M
@@ -131,7 +135,6 @@ int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	err = kseal_key_take(&tx->key, &ks->rx.key, optval, optlen,
 			     ks->state == KSEAL_EXPLICIT, &u);
 	if (!err && !rekey) {
-		tx->sk = sk;
 		err = kseal_offload_start(sk, true, &u);
 		if (err)
 			kseal_key_free(&tx->key);
@@ -141,7 +144,11 @@ int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 		tx->update_due = false;
 		tx->rekeys++;
 		kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_REKEYS);
+		trace_kseal_rekey(sk, true, KSEAL_UPDATE_KEY_SET, tx->rekeys);
 	}
+	if (!err && !rekey)
+		trace_kseal_seal(sk, true, tx->key.format.version,
+				 tx->key.cipher->type);
 	if (!err && !rekey && ks->state == KSEAL_EXPLICIT)
 		kseal_cork_open(sk);
 	return err;
@@ -211,10 +218,10 @@ static void tx_schedule(struct kseal_tx *tx, unsigned long delay)
  * was room when the record was begun, or it is a control record. TCP never
  * drops the socket lock here, as it need not wait.
  *
- * Returns 0; -EAGAIN if something is left for want of memory; or the error that
- * the connection has died of.
+ * Returns 0; -EAGAIN if something is left for want of memory; or -EPIPE if the
+ * connection has died: what of is in sk_err, for the application's next call.
  */
-static int tx_push(struct sock *sk, struct kseal_tx *tx, int flags)
+static int push_sealed(struct sock *sk, struct kseal_tx *tx, int flags)
 {
 	struct msghdr msg = {
 		.msg_flags = MSG_SPLICE_PAGES | MSG_NO_SHARED_FRAGS |
@@ -226,14 +233,21 @@ static int tx_push(struct sock *sk, struct kseal_tx *tx, int flags)
 	struct tcp_sock *tp = tcp_sk(sk);
 	int n, err = 0, sndbuf = sk->sk_sndbuf;
 	u32 lowat = tp->notsent_lowat;
+	u8 nonagle = tp->nonagle;
 
-	if (!ring || !ring->sealed)
-		return 0;
+	/* Before accept() there is nothing for TCP to set SOCK_NOSPACE on. */
+	if (!sk->sk_socket || kseal_tx_untold(sk)) {
+		tx_schedule(tx, TX_RETRY_DELAY);
+		return -EAGAIN;
+	}
 	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, ring->bvec, ring->nr_sealed,
 		      ring->sealed);
 	WRITE_ONCE(sk->sk_sndbuf, TX_SNDBUF_OPEN);
 	WRITE_ONCE(tp->notsent_lowat, U32_MAX);
+	if (flags & TX_URGE)
+		tp->nonagle = TCP_NAGLE_OFF;
 	n = kseal_tcp_sendmsg_locked(sk, &msg, ring->sealed);
+	tp->nonagle = nonagle;
 	WRITE_ONCE(tp->notsent_lowat, lowat);
 	/* TCP may have made it smaller meanwhile, under memory pressure. */
 	WRITE_ONCE(sk->sk_sndbuf, min(sk->sk_sndbuf, sndbuf));
@@ -248,13 +262,24 @@ static int tx_push(struct sock *sk, struct kseal_tx *tx, int flags)
 	if (ring->sealed) {
 		kseal_ring_empty(ring);
 		tx->err = -EPIPE;
-		err = n;
+		/* TCP has told us, who may be the work. */
+		if (n != -EPIPE)
+			WRITE_ONCE(sk->sk_err, -n);
+		err = -EPIPE;
 	}
 	if (tx->stuck) {
 		WRITE_ONCE(tx->stuck, false);
+		/* If what has been taken fills the buffer, an acknowledgment wakes. */
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
 		sk->sk_write_space(sk);
 	}
 	return err;
+}
+
+/* The same, most often with nothing to give. */
+static int tx_push(struct sock *sk, struct kseal_tx *tx, int flags)
+{
+	return tx->ring && tx->ring->sealed ? push_sealed(sk, tx, flags) : 0;
 }
 
 /**
@@ -278,7 +303,7 @@ int kseal_tx_fail(struct kseal_tx *tx, int err)
  * kseal_tx_push() - send what kseal_tx_control() has put in line
  * @sk: socket, keyed
  *
- * Context: process, under the socket lock. Never blocks.
+ * Context: process, under the socket lock. Never waits for room.
  */
 void kseal_tx_push(struct sock *sk)
 {
@@ -313,7 +338,7 @@ static void tx_settle(struct sock *sk, struct kseal_tx *tx)
 		tx_flush(sk, tx);
 }
 
-/* What shutdown() had no memory for. */
+/* What shutdown() could not do. */
 static void tx_finish(struct sock *sk, struct kseal_tx *tx)
 {
 	if (!tx->fin || !kseal_tx_shutdown(sk, false))
@@ -328,7 +353,7 @@ static void tx_work(struct work_struct *work)
 {
 	struct kseal_tx *tx = container_of(to_delayed_work(work),
 					   struct kseal_tx, work);
-	struct sock *sk = tx->sk;
+	struct sock *sk = container_of(tx, struct kseal_sock, tx)->tls.sk;
 	bool busy;
 
 	/* Don't hold up a shared worker for an application's page fault. */
@@ -393,6 +418,21 @@ static int tx_fill(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg)
 	return taken;
 }
 
+/*
+ * What TCP is to do with the end of a segment when @msg has more: as it does itself,
+ * wait for it, but send it if there is no room for more. All of a small send buffer
+ * may be less than a segment, above all on loopback.
+ */
+static int tx_rest(const struct sock *sk, const struct kseal_tx *tx)
+{
+	const struct tcp_sock *tp = tcp_sk(sk);
+	u32 sealed = tx->ring->sealed;
+
+	return sk->sk_wmem_queued + 2 * sealed < READ_ONCE(sk->sk_sndbuf) &&
+	       tp->write_seq - tp->snd_nxt + sealed < tcp_notsent_lowat(tp) ?
+	       MSG_MORE : TX_URGE;
+}
+
 /* Take what the send buffer has room for, seal and send it. */
 static int tx_batch(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg,
 		    u8 type, size_t *copied)
@@ -423,8 +463,11 @@ static int tx_batch(struct sock *sk, struct kseal_tx *tx, struct msghdr *msg,
 	} while (!err && msg_data_left(msg) && budget > 0 &&
 		 kseal_ring_has_room(ring));
 
-	n = tx_push(sk, tx, tx->more || (!err && msg_data_left(msg)) ? MSG_MORE :
-			    msg->msg_flags & MSG_EOR);
+	if (!err && msg_data_left(msg))
+		n = tx_push(sk, tx, tx_rest(sk, tx));
+	else
+		n = tx_push(sk, tx, tx->more ? MSG_MORE :
+				    msg->msg_flags & MSG_EOR);
 	return n ?: err;
 }
 
@@ -455,7 +498,7 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
 
 	for (;;) {
 		err = tx->err;
-		if (!err && (sk->sk_err || tx->fin ||
+		if (!err && (sk->sk_err || tx->fin || tx->closed ||
 			     sk->sk_shutdown & SEND_SHUTDOWN))
 			err = -EPIPE;
 		if (err)
@@ -556,6 +599,7 @@ void kseal_splice_eof(struct socket *sock)
 /**
  * kseal_tx_want_update() - the peer has asked for a KeyUpdate, or a user has
  * @sk: socket with a TX secret
+ * @reason: which of them
  *
  * It is sent at once if there is room in the send buffer, so that a peer which
  * asks again and again without reading gets one answer. It goes out before the
@@ -563,11 +607,12 @@ void kseal_splice_eof(struct socket *sock)
  *
  * Context: process, under the socket lock.
  */
-void kseal_tx_want_update(struct sock *sk)
+void kseal_tx_want_update(struct sock *sk, enum kseal_update_reason reason)
 {
 	struct kseal_tx *tx = &kseal_get(sk)->tx;
 
 	tx->update_due = true;
+	tx->update_reason = reason;
 	if (tx->err || tx->closed || !sk_stream_memory_free(sk))
 		return;
 	/* If the next key fails, the message is in line all the same. */
@@ -583,9 +628,10 @@ void kseal_tx_want_update(struct sock *sk)
  * @last: the socket is being closed
  *
  * Sends what is open, on a sealed stream followed by close_notify, which goes out
- * only behind all of it. Never blocks. If there is no memory for that, it is tried
- * again later, and FIN sent then; if the socket is being closed, or the stream is dead
- * already, the connection is set to be reset when it is closed.
+ * only behind all of it. Never waits for room. If there is no memory for that, or the
+ * application has to take an error first, it is tried again later, and FIN sent then; if
+ * the socket is being closed, or the stream is dead already, the connection is set to be
+ * reset when it is closed.
  *
  * Context: process, under the socket lock.
  * Return: false if FIN has to wait.
@@ -597,10 +643,11 @@ bool kseal_tx_shutdown(struct sock *sk, bool last)
 	bool done;
 
 	tx->fin = false;
-	if (!kseal_tx_keyed(tx) || sk->sk_err ||
-	    sk->sk_shutdown & SEND_SHUTDOWN ||
+	if (!kseal_tx_keyed(tx) || sk->sk_shutdown & SEND_SHUTDOWN ||
 	    !((1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT)))
 		return true;
+	if (last && kseal_tx_untold(sk))	/* nobody is left to be told */
+		WRITE_ONCE(sk->sk_err, 0);
 	if (!tx_flush(sk, tx) && ks->state == KSEAL_SEALED && !tx->err) {
 		kseal_alert_send(sk, TLS_ALERT_DESC_CLOSE_NOTIFY);
 		tx_push(sk, tx, 0);

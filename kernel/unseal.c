@@ -3,15 +3,14 @@
  * Opening what comes: one record at a time, from the head of the stream. Called
  * by rx.c under the socket lock.
  *
- * A record is decrypted from TCP's receive queue straight into the application's
- * buffer if it fits there, else into a buffer of its own (held) that later reads
- * are served from. The type of a TLS 1.3 record shows only when it is open: if it
- * turns out not to be application data, or to be padded, it is opened once more,
- * into a buffer. Until it has been authenticated it stays in the stream.
+ * A record is decrypted from TCP's receive queue into the work space of the call, and
+ * copied to the application if it fits there whole; else into a buffer of its own
+ * (held) that later reads are served from. To pin the application's pages and decrypt
+ * into them costs more than the copy, and would let it see what is not authenticated
+ * yet. The type of a TLS 1.3 record shows only when it is open: if it turns out not to
+ * be application data, or to be padded, it is opened once more, into a buffer. Until it
+ * has been authenticated it stays in the stream.
  */
-#include <linux/highmem.h>
-#include <linux/mm.h>
-#include <linux/uio.h>
 #include <net/tcp.h>
 
 #include "alert.h"
@@ -23,40 +22,55 @@
 
 #define RX_SRC_SEGS	36	/* pieces of a record in TCP's queue, with the AAD */
 #define RX_DST_SEGS	20
-#define RX_DIRECT_MIN	1024	/* below, copying is cheaper than pinning pages */
 #define RX_LINEAR_MAX	2048
 #define RX_CONTROL_MAX	16	/* bytes of a control record that are looked at */
 
+/* A record and the type behind it, beginning anywhere in the first page. */
+#define RX_PLAIN_SIZE	ALIGN(PAGE_SIZE - 1 + KSEAL_MAX_PLAINTEXT + 1, PAGE_SIZE)
+
 /**
  * struct kseal_rx_ring - work space for opening a record
+ * @plain: plaintext on its way to the application, from the start of a page on; NULL if
+ *	there was no memory for that in one piece
  * @src: AAD and ciphertext
  * @dst: AAD and plaintext
- * @pages: pinned pages of the application in @dst
  * @prefix: header and explicit nonce
- * @type: inner content type of a record that goes to the application directly
  */
 struct kseal_rx_ring {
+	u8 *plain;
 	struct scatterlist src[RX_SRC_SEGS];
 	struct scatterlist dst[RX_DST_SEGS];
-	struct page *pages[RX_DST_SEGS];
 	u8 prefix[KSEAL_HEADER_LEN + 8];
-	u8 type;
 };
 
-static_assert(sizeof(struct kseal_rx_ring) <= 2048);
+/**
+ * struct kseal_rx_space - the same with room for the plaintext
+ * @plain: see there
+ * @ring: the work space
+ */
+struct kseal_rx_space {
+	u8 plain[RX_PLAIN_SIZE];
+	struct kseal_rx_ring ring;
+};
 
-static struct kmem_cache *ring_cache;
+static struct kmem_cache *space_cache;
 
 /* What a work space is like between two records, and so when it is freed. */
-static void ring_ctor(void *object)
+static void ring_init(struct kseal_rx_ring *ring)
 {
-	struct kseal_rx_ring *ring = object;
-
 	memset(ring, 0, sizeof(*ring));
 	sg_init_table(ring->src, RX_SRC_SEGS);
 	sg_init_table(ring->dst, RX_DST_SEGS);
 	sg_unmark_end(&ring->src[RX_SRC_SEGS - 1]);
 	sg_unmark_end(&ring->dst[RX_DST_SEGS - 1]);
+}
+
+static void space_ctor(void *object)
+{
+	struct kseal_rx_space *space = object;
+
+	ring_init(&space->ring);
+	space->ring.plain = space->plain;
 }
 
 /**
@@ -67,10 +81,12 @@ static void ring_ctor(void *object)
  */
 int __init kseal_unseal_init(void)
 {
-	ring_cache = kmem_cache_create("kseal_rx_ring",
-				       sizeof(struct kseal_rx_ring), 0,
-				       SLAB_HWCACHE_ALIGN, ring_ctor);
-	return ring_cache ? 0 : -ENOMEM;
+	space_cache = kmem_cache_create_usercopy("kseal_rx_space",
+						 sizeof(struct kseal_rx_space),
+						 PAGE_SIZE, 0,
+						 offsetof(struct kseal_rx_space, plain),
+						 RX_PLAIN_SIZE, space_ctor);
+	return space_cache ? 0 : -ENOMEM;
 }
 
 /**
@@ -80,7 +96,26 @@ int __init kseal_unseal_init(void)
  */
 void kseal_unseal_exit(void)
 {
-	kmem_cache_destroy(ring_cache);
+	kmem_cache_destroy(space_cache);
+}
+
+/*
+ * The slabs of @space_cache are large. Nobody is killed for one, and nothing is refused
+ * for want of it: records are then opened into buffers of smaller pieces.
+ */
+static struct kseal_rx_ring *ring_alloc(void)
+{
+	struct kseal_rx_space *space;
+	struct kseal_rx_ring *ring;
+
+	space = kmem_cache_alloc(space_cache, GFP_KERNEL | __GFP_NORETRY |
+					      __GFP_NOWARN);
+	if (likely(space))
+		return &space->ring;
+	ring = kmalloc(sizeof(*ring), GFP_KERNEL);
+	if (ring)
+		ring_init(ring);
+	return ring;
 }
 
 static int ring_get(struct kseal_rx *rx)
@@ -89,7 +124,7 @@ static int ring_get(struct kseal_rx *rx)
 
 	if (rx->ring)
 		return 0;
-	ring = kmem_cache_alloc(ring_cache, GFP_KERNEL);
+	ring = ring_alloc();
 	if (!ring)
 		return -ENOMEM;
 	sg_set_buf(&ring->src[0], rx->key.aad, rx->key.format.aad);
@@ -106,8 +141,15 @@ static int ring_get(struct kseal_rx *rx)
  */
 void kseal_unseal_done(struct kseal_rx *rx)
 {
-	if (rx->ring)
-		kmem_cache_free(ring_cache, rx->ring);
+	struct kseal_rx_ring *ring = rx->ring;
+
+	if (!ring)
+		return;
+	if (ring->plain)
+		kmem_cache_free(space_cache,
+				container_of(ring, struct kseal_rx_space, ring));
+	else
+		kfree(ring);
 	rx->ring = NULL;
 }
 
@@ -155,7 +197,8 @@ static int rx_decrypt(struct kseal_rx *rx, const struct kseal_header *h,
 
 	if (rx->plain)
 		return kseal_offload_rx_copy(rx, ring->src, nsrc, ring->dst,
-					     ndst, h->payload);
+					     ndst, h->payload +
+						   rx->key.format.tail);
 	sg_mark_end(&ring->src[nsrc]);
 	sg_mark_end(&ring->dst[ndst]);
 	err = kseal_key_open(&rx->key, ring->prefix, ring->src, ring->dst,
@@ -166,52 +209,34 @@ static int rx_decrypt(struct kseal_rx *rx, const struct kseal_header *h,
 }
 
 /*
- * Open a record into the application's buffer. Returns 1 if that was right, 0 if
- * it has to be opened into a buffer of ours, or an errno. In the latter two cases
- * @msg is where it was.
+ * Open a record and copy it to the application. The plaintext lies in its pages as
+ * the ciphertext does in TCP's, so that the cipher comes to the ends of both at the
+ * same bytes. Returns 1 if that was right, 0 if it has to be opened into a buffer
+ * that stays, or an errno.
  */
 static int rx_open_direct(struct kseal_rx *rx, const struct kseal_header *h,
 			  struct msghdr *msg, unsigned int nsrc)
 {
-	bool pinned = iov_iter_extract_will_pin(&msg->msg_iter);
 	struct kseal_rx_ring *ring = rx->ring;
-	unsigned int left = h->payload, np = 0, n;
-	struct page **pages;
-	size_t off;
-	ssize_t got;
-	int err = 0;
+	unsigned int tail = rx->key.format.tail;
+	u8 *plain = ring->plain;
+	size_t n;
+	int err;
 
-	while (left && np < RX_DST_SEGS - 2) {
-		pages = ring->pages + np;
-		got = iov_iter_extract_pages(&msg->msg_iter, &pages, left,
-					     RX_DST_SEGS - 2 - np, 0, &off);
-		if (got <= 0)
-			break;
-		for (left -= got; got; got -= n, off = 0, np++) {
-			n = min_t(size_t, got, PAGE_SIZE - off);
-			sg_set_page(&ring->dst[1 + np], ring->pages[np], n,
-				    off);
-		}
-	}
-	if (!left) {
-		n = np;
-		if (rx->key.format.tail)
-			sg_set_buf(&ring->dst[1 + n++], &ring->type, 1);
-		else
-			ring->type = h->type;
-		err = rx_decrypt(rx, h, nsrc, n);
-	}
-	/* The cipher may have written before it knew. */
+	if (!plain)
+		return 0;
+	plain += offset_in_page(ring->src[1].offset);
+	sg_set_buf(&ring->dst[1], plain, h->payload + tail);
+	err = rx_decrypt(rx, h, nsrc, 1);
 	if (err)
-		for (n = 0; n < np; n++)
-			memzero_page(ring->pages[n], ring->dst[1 + n].offset,
-				     ring->dst[1 + n].length);
-	if (pinned)
-		kseal_unpin_pages(ring->pages, np, !left);
-	if (!left && !err && ring->type == TLS_RECORD_TYPE_DATA)
+		return err;
+	if (tail && plain[h->payload] != TLS_RECORD_TYPE_DATA)
+		return 0;
+	n = copy_to_iter(plain, h->payload, &msg->msg_iter);
+	if (n == h->payload)
 		return 1;
-	iov_iter_revert(&msg->msg_iter, h->payload - left);
-	return err;
+	iov_iter_revert(&msg->msg_iter, n);
+	return 0;
 }
 
 static struct sk_buff *rx_alloc(struct sock *sk, unsigned int len)
@@ -289,8 +314,7 @@ static void rx_count(struct sock *sk, struct kseal_rx *rx, unsigned int bytes)
 {
 	rx->records++;
 	rx->bytes += bytes;
-	kseal_stat_inc(sock_net(sk), KSEAL_STAT_RX_RECORDS);
-	kseal_stat_add(sock_net(sk), KSEAL_STAT_RX_BYTES, bytes);
+	kseal_stat_record(sock_net(sk), false, bytes);
 }
 
 /* A record is open: hold it, or act on it. */
@@ -367,8 +391,7 @@ int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 	err = ring_get(rx);
 	if (err)
 		return err;
-	err = kseal_stream_copy(sk, 0, rx->ring->prefix,
-				rx->key.format.prefix);
+	err = kseal_stream_prefix(sk, rx->ring->prefix);
 	if (err || kseal_header_parse(&rx->key.format, rx->ring->prefix, &h)) {
 		kseal_stream_fail(sk, TLS_ALERT_DESC_INTERNAL_ERROR);
 		return 0;
@@ -378,9 +401,13 @@ int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 		       0;
 	nsrc = err ?: rx_map_src(sk, rx, &h);
 	err = nsrc;
-	if (err > 0 && msg && h.payload >= RX_DIRECT_MIN && !rx->message_len &&
+	if (err > 0 && msg && h.payload && !rx->message_len &&
 	    h.payload <= room && h.type == TLS_RECORD_TYPE_DATA) {
-		err = rx_open_direct(rx, &h, msg, nsrc);
+		if (rx->plain && !rx->key.format.tail)
+			err = kseal_offload_rx_read(rx, rx->ring->src + 1, nsrc,
+						    msg, h.payload);
+		else
+			err = rx_open_direct(rx, &h, msg, nsrc);
 		if (err > 0) {
 			rx_count(sk, rx, h.payload);
 			kseal_key_opened(&rx->key);

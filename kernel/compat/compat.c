@@ -147,32 +147,3 @@ int kseal_tcp_sendmsg_locked(struct sock *sk, struct msghdr *msg, size_t size)
 }
 
 #endif
-
-#ifndef KSEAL_HAVE_IOV_ITER_EXTRACT_PAGES
-
-/* User memory and bvecs: all that kseal gives it. */
-ssize_t iov_iter_extract_pages(struct iov_iter *i, struct page ***pages,
-			       size_t maxsize, unsigned int maxpages,
-			       unsigned int flags, size_t *off)
-{
-	unsigned int n;
-	ssize_t got;
-
-	got = iov_iter_get_pages2(i, *pages, maxsize, maxpages, off);
-	if (got <= 0 || user_backed_iter(i))
-		return got;
-	for (n = DIV_ROUND_UP(*off + got, PAGE_SIZE); n--; )
-		put_page((*pages)[n]);
-	return got;
-}
-
-void kseal_unpin_pages(struct page **pages, unsigned long n, bool dirty)
-{
-	while (n--) {
-		if (dirty)
-			set_page_dirty_lock(pages[n]);
-		put_page(pages[n]);
-	}
-}
-
-#endif

@@ -195,29 +195,6 @@ int kseal_ops_get_info(struct sock *sk, struct sk_buff *skb);
 size_t kseal_ops_get_info_size(const struct sock *sk);
 #endif
 
-/*
- * Pages of the caller: pinned if they are a process's, else borrowed for the time
- * of the call. Before 6.3 references are taken instead of pins.
- */
-#ifdef KSEAL_HAVE_IOV_ITER_EXTRACT_PAGES
-
-static inline void kseal_unpin_pages(struct page **pages, unsigned long n,
-				     bool dirty)
-{
-	unpin_user_pages_dirty_lock(pages, n, dirty);
-}
-
-#else
-
-#define iov_iter_extract_will_pin(iter)	user_backed_iter(iter)
-
-ssize_t iov_iter_extract_pages(struct iov_iter *i, struct page ***pages,
-			       size_t maxsize, unsigned int maxpages,
-			       unsigned int flags, size_t *off);
-void kseal_unpin_pages(struct page **pages, unsigned long n, bool dirty);
-
-#endif /* KSEAL_HAVE_IOV_ITER_EXTRACT_PAGES */
-
 /* Without offload of TLS to devices no buffer is marked. */
 static inline bool kseal_skb_decrypted(const struct sk_buff *skb)
 {

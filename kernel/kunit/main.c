@@ -40,7 +40,8 @@ struct hex kseal_hex(struct kunit *test, const struct digits *digits)
 kunit_test_suites(&kseal_record_suite, &kseal_schedule_suite,
 		  &kseal_cipher_suite, &kseal_vectors_suite,
 		  &kseal_stream_suite, &kseal_explicit_suite,
-		  &kseal_socket_suite, &kseal_flood_suite);
+		  &kseal_socket_suite, &kseal_flood_suite,
+		  &kseal_pages_suite);
 
 MODULE_DESCRIPTION("KUnit tests of kseal");
 MODULE_LICENSE("GPL");

@@ -100,6 +100,33 @@ static void fragments_are_mapped(struct kunit *test)
 	check_all_parts(test, test_skb(test, 50, 6));
 }
 
+static void neighbours_in_a_compound_page_are_one_entry(struct kunit *test)
+{
+	static const struct {
+		unsigned int at, len;
+	} part[] = {
+		{ PAGE_SIZE - 96, 96 }, { PAGE_SIZE, 50 }, { PAGE_SIZE + 50, 20 },
+		{ PAGE_SIZE + 80, 10 },
+	};
+	struct sk_buff *skb = test_skb(test, 0, 0);
+	struct scatterlist sg[SEGS];
+	struct page *page;
+	unsigned int i;
+
+	page = alloc_pages(GFP_KERNEL | __GFP_COMP, 1);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	get_random_bytes(page_address(page), 2 * PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(part); i++) {
+		get_page(page);
+		skb_add_rx_frag(skb, i, page + part[i].at / PAGE_SIZE,
+				part[i].at % PAGE_SIZE, part[i].len, PAGE_SIZE);
+	}
+	put_page(page);
+	sg_init_table(sg, SEGS);
+	KUNIT_EXPECT_EQ(test, 2, kseal_skb_map(skb, 0, skb->len, sg, SEGS));
+	check_all_parts(test, skb);
+}
+
 static void list_of_buffers_is_mapped(struct kunit *test)
 {
 	struct sk_buff *skb = test_skb(test, 20, 3);
@@ -139,6 +166,7 @@ static void map_refuses_more_than_there_is(struct kunit *test)
 static struct kunit_case stream_cases[] = {
 	KUNIT_CASE(linear_buffer_is_mapped),
 	KUNIT_CASE(fragments_are_mapped),
+	KUNIT_CASE(neighbours_in_a_compound_page_are_one_entry),
 	KUNIT_CASE(list_of_buffers_is_mapped),
 	KUNIT_CASE(map_stops_where_its_table_ends),
 	KUNIT_CASE(map_refuses_more_than_there_is),

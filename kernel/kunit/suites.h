@@ -10,6 +10,7 @@
 extern struct kunit_suite kseal_record_suite;
 extern struct kunit_suite kseal_schedule_suite;
 extern struct kunit_suite kseal_flood_suite;
+extern struct kunit_suite kseal_pages_suite;
 extern struct kunit_suite kseal_cipher_suite;
 extern struct kunit_suite kseal_vectors_suite;
 extern struct kunit_suite kseal_stream_suite;

@@ -11,11 +11,13 @@
  * one of two references of the context, which tells us that it is through. (With the
  * last one it would free the context as one of tls's own.)
  *
- * A device that goes down, or whose feature is switched off, is given up by all its
- * sockets (CVE-2021-47131 is what happens otherwise): packets are sealed on their way
- * from then on, the driver's contexts deleted once no packet that was not can reach
- * it. While that goes on a socket is held by its sk_wmem_alloc, which also keeps its
- * sk_destruct from being called.
+ * A device that goes down is given up by all its sockets (CVE-2021-47131 is what
+ * happens otherwise): packets are sealed on their way from then on, the driver's
+ * contexts deleted once no packet that was not can reach it; those in its queues were
+ * thrown away when it went down. While that goes on a socket is held by its
+ * sk_wmem_alloc, which also keeps its sk_destruct from being called. So it is for the
+ * incoming direction when its feature is switched off. The outgoing one of a device
+ * that stays up is given up by the socket (tx.c), as the queues stay as they are.
  */
 #include <linux/delay.h>
 #include <linux/module.h>
@@ -33,13 +35,20 @@ static LIST_HEAD(kseal_devs);
 static DEFINE_SPINLOCK(kseal_dev_lock);		/* guards kseal_devs */
 static struct workqueue_struct *kseal_dev_wq;
 
-/* What drivers can be given. */
+static bool tls13;
+module_param_unsafe(tls13, bool, 0444);
+MODULE_PARM_DESC(tls13,
+		 "Give drivers TLS 1.3 keys, which none in Linux understands: for tests");
+
+/* What drivers can be given; @on: NULL if always. */
 static const struct {
 	u16 version;
 	u16 cipher;
+	const bool *on;
 } offloadable[] = {
 	{ TLS_1_2_VERSION, TLS_CIPHER_AES_GCM_128 },
 	{ TLS_1_2_VERSION, TLS_CIPHER_AES_GCM_256 },
+	{ TLS_1_3_VERSION, TLS_CIPHER_AES_GCM_128, &tls13 },
 };
 
 static bool is_offloadable(const struct tls_crypto_info *info)
@@ -49,7 +58,7 @@ static bool is_offloadable(const struct tls_crypto_info *info)
 	for (i = 0; i < ARRAY_SIZE(offloadable); i++)
 		if (info->version == offloadable[i].version &&
 		    info->cipher_type == offloadable[i].cipher)
-			return true;
+			return !offloadable[i].on || *offloadable[i].on;
 	return false;
 }
 
@@ -217,7 +226,7 @@ static void devs_drop(struct list_head *devs, unsigned int dirs)
 		ctx = &dev->ks->tls;
 		tx = dev->tx && dirs & KSEAL_OFFLOAD_TX;
 		rx = dev->rx && dirs & KSEAL_OFFLOAD_RX;
-		trace_kseal_offload_drop(dev->sk, dev->netdev, tx, rx);
+		trace_kseal_offload_down(dev->sk, dev->netdev, tx, rx);
 		if (tx) {
 			WRITE_ONCE(dev->sk->sk_validate_xmit_skb,
 				   kseal_dev_encrypt);
@@ -257,7 +266,8 @@ static void devs_drop(struct list_head *devs, unsigned int dirs)
 /**
  * kseal_dev_give_up() - a socket no longer wants its device
  * @dev: its bond
- * @dirs: KSEAL_OFFLOAD_TX, KSEAL_OFFLOAD_RX
+ * @dirs: KSEAL_OFFLOAD_TX, KSEAL_OFFLOAD_RX; with the former nothing of the socket's is
+ *	on its way to the device
  *
  * Context: process, under the socket lock.
  */
@@ -348,8 +358,6 @@ static int netdev_event(struct notifier_block *nb, unsigned long event,
 		return NOTIFY_DONE;
 	if (event == NETDEV_DOWN)
 		dirs = KSEAL_OFFLOAD_TX | KSEAL_OFFLOAD_RX;
-	if (event == NETDEV_FEAT_CHANGE && !(netdev->features & NETIF_F_HW_TLS_TX))
-		dirs |= KSEAL_OFFLOAD_TX;
 	if (event == NETDEV_FEAT_CHANGE && !(netdev->features & NETIF_F_HW_TLS_RX))
 		dirs |= KSEAL_OFFLOAD_RX;
 	if (dirs)

@@ -50,7 +50,7 @@ int kseal_dev_rx_add(struct sock *sk, const union kseal_crypto_info *info)
 						      TLS_OFFLOAD_CTX_DIR_RX,
 						      &ctx->crypto_recv.info,
 						      seq);
-	trace_kseal_offload_add(sk, netdev, false, seq, ks->rx.key.seq, err);
+	trace_kseal_offload_up(sk, netdev, false, seq, ks->rx.key.seq, err);
 	if (!err) {
 		dev->rx = true;
 		ks->rx.hw = true;
@@ -75,15 +75,16 @@ static void rx_resync(struct sock *sk, u32 seq, u64 sn)
 	struct kseal_sock *ks = kseal_get(sk);
 	struct net_device *netdev;
 	u8 rcd_sn[sizeof(u64)];
+	int err = -ENODEV;
 
 	put_unaligned_be64(sn, rcd_sn);
 	rcu_read_lock();
 	netdev = rcu_dereference(ks->tls.netdev);
 	if (netdev && test_bit(KSEAL_DEV_RX, &ks->dev_dirs))
-		netdev->tlsdev_ops->tls_dev_resync(netdev, sk, seq, rcd_sn,
-						   TLS_OFFLOAD_CTX_DIR_RX);
+		err = netdev->tlsdev_ops->tls_dev_resync(netdev, sk, seq,
+				rcd_sn, TLS_OFFLOAD_CTX_DIR_RX);
+	trace_kseal_offload_resync(sk, netdev, false, seq, sn, err);
 	rcu_read_unlock();
-	trace_kseal_offload_resync(sk, false, seq, sn);
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_RX_RESYNC);
 }
 
@@ -146,8 +147,10 @@ void kseal_dev_rx_header(struct sock *sk, u32 seq, unsigned int len, u64 rcd_sn)
 	struct kseal_dev *dev = ks->dev;
 	s64 req;
 
+	/* What the driver has lent (resync_async) is there while the bit is. */
+	rcu_read_lock();
 	if (!test_bit(KSEAL_DEV_RX, &ks->dev_dirs))
-		return;
+		goto out;
 	switch (octx->resync_type) {
 	case TLS_OFFLOAD_SYNC_TYPE_DRIVER_REQ:
 		/* By the last byte of the header. */
@@ -173,6 +176,8 @@ void kseal_dev_rx_header(struct sock *sk, u32 seq, unsigned int len, u64 rcd_sn)
 		rx_header_async(sk, octx->resync_async, seq, rcd_sn);
 		break;
 	}
+out:
+	rcu_read_unlock();
 }
 
 /**

@@ -4,10 +4,14 @@
  * acknowledged, from which tls_get_record() and tls_encrypt_skb() of the kernel's tls
  * serve drivers; resync; and the way back to software.
  *
+ * A device that stays up, but without the feature or the route, is given up when nothing
+ * is on its way to it; until then what goes to another one is sealed by the fallback.
+ *
  * When the device has been given up, the records in TCP's queue are still plaintext:
  * kseal_dev_encrypt() seals them on their way. New ones are sealed in software as soon
  * as all of the others have been given to TCP.
  */
+#include <linux/delay.h>
 #include <linux/unaligned.h>
 #include <net/dst.h>
 #include <net/tcp.h>
@@ -17,6 +21,15 @@
 #include "../stats.h"
 #include "device.h"
 #include "trace.h"
+
+#define TX_DRAIN	(HZ / 4)	/* jiffies, for what is on its way to the device */
+#define TX_DRAIN_AGAIN	HZ		/* until it is waited for once more */
+
+/*
+ * Jiffies; not before it does any socket wait. Sockets whose device's queue does not
+ * move would hold up a process that has many of them one after the other.
+ */
+static unsigned long drain_again = INITIAL_JIFFIES;
 
 /**
  * kseal_dev_encrypt() - sk_validate_xmit_skb of a socket that has lost its device
@@ -191,8 +204,8 @@ int kseal_dev_tx_add(struct sock *sk, const union kseal_crypto_info *info)
 						      TLS_OFFLOAD_CTX_DIR_TX,
 						      &ctx->crypto_send.info,
 						      tcp_sk(sk)->write_seq);
-	trace_kseal_offload_add(sk, netdev, true, tcp_sk(sk)->write_seq,
-				ks->tx.key.seq, err);
+	trace_kseal_offload_up(sk, netdev, true, tcp_sk(sk)->write_seq,
+			       ks->tx.key.seq, err);
 	if (!err) {
 		dev->tx = true;
 		ks->tx.hw = true;
@@ -218,17 +231,41 @@ int kseal_dev_tx_add(struct sock *sk, const union kseal_crypto_info *info)
 	return err;
 }
 
-static bool tx_rerouted(struct sock *sk, struct kseal_dev *dev)
+/* The route goes elsewhere now, or the device need not seal any more. */
+static bool tx_unwanted(struct sock *sk, struct kseal_dev *dev)
 {
+	struct net_device *netdev;
 	struct dst_entry *dst;
 	bool ret;
 
 	rcu_read_lock();
+	netdev = rcu_dereference(dev->ks->tls.netdev);
 	dst = __sk_dst_get(sk);
-	ret = dst && netdev_sk_get_lowest_dev(dst->dev, sk) !=
-		     rcu_access_pointer(dev->ks->tls.netdev);
+	ret = (dst && netdev_sk_get_lowest_dev(dst->dev, sk) != netdev) ||
+	      (netdev && !(netdev->features & NETIF_F_HW_TLS_TX));
 	rcu_read_unlock();
 	return ret;
+}
+
+/*
+ * Packets that have been let through to the device are plaintext, in the queue ahead
+ * of it or in its own: only the device can seal them, and only while it has the
+ * stream. Under the socket lock no others follow. Returns whether all are gone.
+ */
+static bool tx_drained(struct sock *sk)
+{
+	unsigned long end = jiffies + TX_DRAIN;
+
+	while (sk_wmem_alloc_get(sk)) {
+		if (time_before(jiffies, READ_ONCE(drain_again)))
+			return false;
+		if (time_after(jiffies, end)) {
+			WRITE_ONCE(drain_again, jiffies + TX_DRAIN_AGAIN);
+			return false;
+		}
+		usleep_range(100, 1000);
+	}
+	return true;
 }
 
 /* The driver has asked for it; the next record begins a segment. */
@@ -245,8 +282,9 @@ static void tx_resync(struct sock *sk, struct kseal_dev *dev)
 	if (dev->tx)
 		err = dev->netdev->tlsdev_ops->tls_dev_resync(dev->netdev, sk,
 				seq, rcd_sn, TLS_OFFLOAD_CTX_DIR_TX);
+	trace_kseal_offload_resync(sk, dev->netdev, true, seq, ks->tx.key.seq,
+				   err);
 	up_read(&kseal_dev_sem);
-	trace_kseal_offload_resync(sk, true, seq, ks->tx.key.seq);
 	if (err)
 		return;
 	kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_RESYNC);
@@ -256,6 +294,8 @@ static void tx_resync(struct sock *sk, struct kseal_dev *dev)
 /**
  * kseal_dev_tx_prepare() - a record is about to be made
  * @sk: socket that has, or has had, a device
+ *
+ * May wait a quarter of a second for a device that is to be given up.
  *
  * Context: process, under the socket lock.
  * Return: 1 if it is for the device, 0 if it is to be sealed here, or -ENOMEM.
@@ -270,7 +310,8 @@ int kseal_dev_tx_prepare(struct sock *sk)
 		dev->spare = kmalloc(sizeof(*dev->spare), sk->sk_allocation);
 	if (!dev->spare)
 		return -ENOMEM;
-	if (test_bit(KSEAL_DEV_TX, &ks->dev_dirs) && tx_rerouted(sk, dev))
+	if (test_bit(KSEAL_DEV_TX, &ks->dev_dirs) && tx_unwanted(sk, dev) &&
+	    tx_drained(sk))
 		kseal_dev_give_up(dev, KSEAL_OFFLOAD_TX);
 	if (!test_bit(KSEAL_DEV_TX, &ks->dev_dirs)) {
 		if (!boundary)

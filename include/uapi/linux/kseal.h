@@ -94,7 +94,8 @@
  * and, if the connection has come to a bad end, why.
  *
  * setsockopt(fd, SOL_TLS, KSEAL_REKEY) with a u32 of enum kseal_rekey makes TLS 1.3
- * go on with the next key of our direction, and asks the peer for its own if wished.
+ * go on with the next key of our direction, and asks the peer for its own if wished,
+ * unless it has yet to answer when it was asked before.
  * The kernel does the first by itself before a key's limit. EOPNOTSUPP without the
  * secrets for it, and in TLS 1.2; ENOTCONN before the socket is sealed. If the send
  * buffer is full it happens before the next application data goes out.
@@ -211,7 +212,8 @@ enum kseal_offload {
  *	EAGAIN when none waits, ENOTCONN when the sender is not registered.
  * @KSEAL_CMD_DONE: ID, STATUS; with STATUS 0 also SERVER_NAME, ALPN, GROUP, RESUMED,
  *	PEER_SUBJECT, PEER_NAMES, PEER_FINGERPRINT as known, TOLERATE_TRUNCATION,
- *	PREAMBLE (server only); otherwise REASON. EINVAL (with an
+ *	PREAMBLE (server only); otherwise REASON, and the connection is closed: by a
+ *	reset with STATUS ETIMEDOUT, as at the kernel's own deadline. EINVAL (with an
  *	extended ack) and an aborted connection when a direction has no key or the
  *	proxy stopped inside a record; ENOENT when the handshake is over already
  *	(deadline, client gone).
