@@ -26,6 +26,7 @@ PREFIX	?= /usr
 SYSCONFDIR ?= /etc
 UNITDIR	?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 MODULESLOADDIR ?= $(PREFIX)/lib/modules-load.d
 BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
@@ -33,15 +34,20 @@ ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
 CC	?= gcc
 CFLAGS	?= -O2 -g
 STRIP	?= strip
-BUILD	?= build/user
 
-USER_CFLAGS	= -std=gnu11 -Wall -Wextra $(if $(WERROR),-Werror) -Iinclude/uapi -pthread \
-		  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -MMD -MP
+# KEYLOG=1: an agent that can be told to write down secrets, for debugging. It never
+# lies where the ordinary one does.
+keylog	:= $(filter 1 y yes,$(KEYLOG))
+BUILD	?= build/$(if $(keylog),keylog,user)
+
+USER_CFLAGS	= -std=gnu11 -Wall -Wextra $(if $(WERROR),-Werror) -Iinclude/uapi -Icommon -pthread \
+		  -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -MMD -MP \
+		  $(if $(keylog),-DKSEAL_KEYLOG)
 USER_LDFLAGS	= -pthread -pie -Wl,-z,relro,-z,now
-AGENT_LIBS	= gnutls libnl-3.0 libnl-genl-3.0 libsystemd libconfuse libseccomp
+AGENT_LIBS	= gnutls libnl-3.0 libnl-genl-3.0 libsystemd libconfuse libseccomp libmicrohttpd
 TOOLS_LIBS	= libnl-3.0 libnl-genl-3.0 libseccomp jansson
-AGENT_OBJS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/*.c))
-TOOLS_OBJS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
+AGENT_OBJS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard agent/*.c common/*.c))
+TOOLS_OBJS	= $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c common/*.c))
 
 # The binaries lie beside their sources, except in a build directory of one's own.
 ifeq ($(BUILD),build/user)
@@ -69,7 +75,8 @@ help:
 	@echo '  make             kseal.ko for the running kernel, kseald, kseal'
 	@echo '  make KDIR=DIR    the same for another kernel: its build directory'
 	@echo '  make module      kseal.ko alone (also KERNEL=stock-6.12, stock-7)'
-	@echo '  make user        kseald and kseal alone'
+	@echo '  make user        kseald and kseal alone (KEYLOG=1: in build/keylog, an agent that'
+	@echo '                   can write down secrets, for debugging)'
 	@echo '  make check-config  what a kernel lacks for kseal.ko (also KDIR=, KERNEL=)'
 	@echo '  make install     all of it into the system (DESTDIR, PREFIX=$(PREFIX));'
 	@echo '                   also install-module, install-user, uninstall'
@@ -86,13 +93,14 @@ help:
 	@echo '  make kunit       unit tests of the module, on the debug kernel'
 	@echo '  make records     the record layer against a peer that breaks the rules'
 	@echo '  make packages    the Debian packages: built, installed and used on the stock kernel'
+	@echo '  make service     the agent as its unit runs it, under a real systemd'
 	@echo '  make faults      each allocation fails once, on the debug kernel'
 	@echo '  make fuzz        a million random records, read and written, on the debug kernel'
 	@echo '                   (FUZZ="-n RECORDS -s SEED"); make fuzz-short: for a minute'
 	@echo '  make nicsim      TLS through simulated network cards that seal and open records'
 	@echo '  make offload     kseal through the same cards'
 	@echo '  make e2e         end to end, on the stock kernel in QEMU'
-	@echo '                   (records, e2e: KERNEL=stock-6.1, stock-7: on another)'
+	@echo '                   (records, e2e; nicsim, offload, all of them: KERNEL=stock-7: on another)'
 	@echo '  make selftests   the kernel'"'"'s own test of its TLS, on tls.ko and on kseal.ko, case'
 	@echo '                   by case, on 6.1, 6.12 and 7 (KERNEL=stock-7: on one)'
 	@echo '  make e2e-debug   the same under KASAN, lockdep and kmemleak on user-mode'
@@ -169,6 +177,10 @@ $(BUILD)/libraries:
 		{ echo 'Libraries are missing: make deps installs them.'; exit 1; }
 	@mkdir -p $(@D) && touch $@
 
+$(BUILD)/common/%.o: common/%.c Makefile
+	@mkdir -p $(@D)
+	$(say_CC)$(CC) $(USER_CFLAGS) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
 -include $(AGENT_OBJS:.o=.d) $(TOOLS_OBJS:.o=.d)
 
 # ---- installation -----------------------------------------------------------
@@ -188,20 +200,26 @@ install-user: user
 	install -D -m 755 $(KSEAL) $(DESTDIR)$(PREFIX)/bin/kseal
 	install -D -m 644 include/uapi/linux/kseal.h $(DESTDIR)$(PREFIX)/include/linux/kseal.h
 	install -D -m 644 agent/kseald.conf.example $(DESTDIR)$(SYSCONFDIR)/kseal/kseald.conf.example
+	install -D -m 755 tools/bpftrace/kseal.bt $(DESTDIR)$(PREFIX)/share/kseal/kseal.bt
 	install -D -m 644 -t $(DESTDIR)$(UNITDIR) systemd/*.service
 	install -D -m 644 systemd/kseal.sysusers $(DESTDIR)$(SYSUSERSDIR)/kseal.conf
+	install -D -m 644 systemd/kseal.tmpfiles $(DESTDIR)$(TMPFILESDIR)/kseal.conf
 	install -D -m 644 tools/completion/kseal.bash $(DESTDIR)$(BASHCOMPDIR)/kseal
 	install -D -m 644 tools/completion/_kseal $(DESTDIR)$(ZSHCOMPDIR)/_kseal
 	for m in Documentation/man/*.[1-8]; do \
 		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${m##*.} $$m || exit; done
+	$(if $(DESTDIR),,if command -v systemd-sysusers >/dev/null; then \
+		systemd-sysusers $(SYSUSERSDIR)/kseal.conf && \
+		systemd-tmpfiles --create $(TMPFILESDIR)/kseal.conf; fi)
 
 install-modules-load:
 	install -D -m 644 systemd/kseal.modules-load $(DESTDIR)$(MODULESLOADDIR)/kseal.conf
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/kseald $(DESTDIR)$(PREFIX)/bin/kseal
-	rm -f $(DESTDIR)$(SYSUSERSDIR)/kseal.conf $(DESTDIR)$(MODULESLOADDIR)/kseal.conf
+	rm -f $(DESTDIR)$(SYSUSERSDIR)/kseal.conf $(DESTDIR)$(TMPFILESDIR)/kseal.conf $(DESTDIR)$(MODULESLOADDIR)/kseal.conf
 	rm -f $(DESTDIR)$(BASHCOMPDIR)/kseal $(DESTDIR)$(ZSHCOMPDIR)/_kseal
+	rm -f $(DESTDIR)$(PREFIX)/share/kseal/kseal.bt
 	rm -f $(DESTDIR)$(PREFIX)/include/linux/kseal.h $(DESTDIR)$(SYSCONFDIR)/kseal/kseald.conf.example
 	for f in systemd/*.service; do rm -f $(DESTDIR)$(UNITDIR)/$${f##*/}; done
 	for m in Documentation/man/*.[1-8]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
@@ -212,7 +230,7 @@ KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$
 
 # ---- tests ------------------------------------------------------------------
 
-.PHONY: deps demo check static unit runner packages kunit faults fuzz fuzz-short nicsim offload records e2e \
+.PHONY: deps demo check static unit runner packages service kunit faults fuzz fuzz-short nicsim offload records e2e \
 	selftests e2e-debug interop bench
 deps:
 	tests/deps
@@ -223,14 +241,14 @@ demo:
 check:
 	tests/check
 
-static unit runner packages kunit faults fuzz-short nicsim offload:
+static unit runner packages service kunit faults fuzz-short:
 	tests/check $@
 
 fuzz:
 	FUZZ='$(FUZZ)' tests/check $@
 
-# KERNEL=stock-7 is the suite NAME-7
-records e2e:
+# KERNEL=stock-7 is the suite NAME-7, KERNEL=debug-um NAME-debug-um
+records e2e nicsim offload:
 	tests/check $@$(addprefix -,$(patsubst stock-%,%,$(KERNEL)))
 
 selftests:
@@ -240,10 +258,11 @@ e2e-debug:
 	tests/check e2e-debug-$(or $(DEBUG),um)
 
 # What passed becomes the document.
+INTEROP_ON = 6.12 6.1 7 debug-um
 interop:
-	INTEROP=--long tests/check interop-debug-um
-	tests/check interop-6.12
-	tests/interop/table build/check/interop-6.12.log build/check/interop-debug-um.log >build/interop.md
+	INTEROP=--long tests/check interop-6.12 interop-debug-um
+	tests/check interop-6.1 interop-7
+	tests/interop/table $(INTEROP_ON:%=build/check/interop-%.log) >build/interop.md
 	mv build/interop.md Documentation/interop.md
 
 bench:

@@ -22,6 +22,7 @@
 #include "file.h"
 #include "log.h"
 #include "staple.h"
+#include "token.h"
 
 #define CHAIN_MAX	16
 
@@ -126,9 +127,9 @@ static enum kseal_credentials_status load_one(struct kseal_certificate *c, enum 
 		return KSEAL_CREDENTIALS_CERTIFICATE;
 	}
 	/* A key elsewhere is compared when it is given to GnuTLS. */
-	if (gnutls_url_is_supported(c->key_path)) {
+	if (kseal_token_is_url(c->key_path)) {
 		if (kseal_file_note(c->key_path) < 0) {
-			snprintf(why, size, "%s: %s", c->key_path, strerror(ENOMEM));
+			snprintf(why, size, "%s", strerror(ENOMEM));
 			return KSEAL_CREDENTIALS_KEY;
 		}
 		return KSEAL_CREDENTIALS_OK;
@@ -291,28 +292,25 @@ enum kseal_credentials_status kseal_certificates_load(struct kseal_certificates 
 	return status;
 }
 
-static int give_url(const struct kseal_certificate *c, gnutls_certificate_credentials_t x509)
+/* A GnuTLS error, or with @why what is wrong with the URL. */
+static int give_url(const struct kseal_certificate *c, gnutls_certificate_credentials_t x509,
+		    char *why, size_t size)
 {
 	unsigned int count = c->chain.count;
 	gnutls_pcert_st certs[CHAIN_MAX];
 	gnutls_privkey_t key;
 	int ret;
 
-	ret = gnutls_privkey_init(&key);
-	if (ret < 0)
-		return ret;
-	ret = gnutls_privkey_import_url(key, c->key_path, 0);
-	if (ret < 0)
-		goto fail;
+	if (kseal_token_key(c->key_path, &key, why, size) < 0)
+		return GNUTLS_E_PKCS11_ERROR;
 	ret = gnutls_pcert_import_x509_list(certs, c->chain.list, &count, 0);
-	if (ret < 0)
-		goto fail;
-	ret = gnutls_certificate_set_key(x509, NULL, 0, certs, count, key);
-	if (ret >= 0)
-		return ret;
-	for (unsigned int i = 0; i < count; i++)
-		gnutls_pcert_deinit(&certs[i]);
-fail:
+	if (ret == 0) {
+		ret = gnutls_certificate_set_key(x509, NULL, 0, certs, count, key);
+		if (ret >= 0)
+			return ret;
+		for (unsigned int i = 0; i < count; i++)
+			gnutls_pcert_deinit(&certs[i]);
+	}
 	gnutls_privkey_deinit(key);
 	return ret;
 }
@@ -329,25 +327,29 @@ fail:
 int kseal_certificate_give(const struct kseal_certificate *c,
 			   gnutls_certificate_credentials_t x509, char *why, size_t size)
 {
+	char name[KSEAL_TOKEN_NAME_MAX];
 	int ret;
 
+	why[0] = '\0';
 	gnutls_certificate_set_flags(x509, GNUTLS_CERTIFICATE_API_V2);
 	if (c->key)
 		ret = gnutls_certificate_set_x509_key(x509, c->chain.list, c->chain.count, c->key);
 	else
-		ret = give_url(c, x509);
+		ret = give_url(c, x509, why, size);
 	/* Thanks to GNUTLS_CERTIFICATE_API_V2, the number of the certificate. */
 	if (ret >= 0 && c->staple.size)
 		ret = gnutls_certificate_set_ocsp_status_request_mem(x509, &c->staple, ret,
 								     GNUTLS_X509_FMT_DER);
 	if (ret >= 0)
 		return 0;
+	if (why[0])
+		return -1;
+	kseal_token_name(c->key_path, name, sizeof(name));
 	if (ret == GNUTLS_E_CERTIFICATE_KEY_MISMATCH)
 		snprintf(why, size, "%s: is not the key of the certificate in %s: name the right pair",
-			 c->key_path, c->path);
+			 name, c->path);
 	else
-		snprintf(why, size, "%s: %s%s", c->key_path, gnutls_strerror(ret),
-			 c->key ? "" : ": check the URL, its token and its PIN (p11tool --list-privkeys)");
+		snprintf(why, size, "%s: %s", name, gnutls_strerror(ret));
 	return -1;
 }
 

@@ -128,6 +128,8 @@ static void parse_error(cfg_t *cfg, const char *fmt, va_list ap)
 		if (strncmp(message, known[i].begin, strlen(known[i].begin)) == 0)
 			advice = known[i].advice;
 	}
+	if (strcmp(message, "invalid integer value for option 'ports'") == 0)
+		advice = "write a whole number without quotes for each port";
 	kseal_config_fail(cfg->line, "%s: %s", message, advice);
 }
 
@@ -148,6 +150,16 @@ static int validate_log_level(cfg_t *cfg, cfg_opt_t *opt)
 
 	if (kseal_log_parse_level(text ? text : "", &level) < 0)
 		return kseal_config_fail(cfg->line, "log-level is \"%s\": write \"error\", \"warning\", \"info\" or \"debug\"",
+					 text ? text : "");
+	return 0;
+}
+
+static int validate_watch(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *text = cfg_opt_getnstr(opt, 0);
+
+	if (!text || (strcmp(text, "on") != 0 && strcmp(text, "off") != 0))
+		return kseal_config_fail(cfg->line, "watch is \"%s\": write \"on\" or \"off\"",
 					 text ? text : "");
 	return 0;
 }
@@ -175,6 +187,7 @@ static int build(struct kseal_config *config, cfg_t *root)
 					 KSEAL_PROFILE_DEFAULT);
 	config->workers = cfg_getint(root, "workers");
 	kseal_log_parse_level(cfg_getstr(root, "log-level"), &config->log_level);
+	config->watch = strcmp(cfg_getstr(root, "watch"), "on") == 0;
 
 	config->profiles = calloc(count + 1, sizeof(*config->profiles));
 	if (!config->profiles)
@@ -193,11 +206,13 @@ static struct kseal_config *parse(void)
 	cfg_opt_t top[] = {
 		CFG_INT("workers", 0, CFGF_NONE),
 		CFG_STR("log-level", "info", CFGF_NONE),
+		CFG_STR("watch", "off", CFGF_NONE),
 		CFG_SEC("profile", kseal_config_profile_options,
 			CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("client", kseal_config_client_options,
 			CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("kernel", kseal_config_kernel_options, CFGF_NODEFAULT),
+		CFG_SEC("metrics", kseal_config_metrics_options, CFGF_NODEFAULT),
 		CFG_END()
 	};
 	struct kseal_config *config = NULL;
@@ -216,6 +231,7 @@ static struct kseal_config *parse(void)
 	cfg_set_error_function(root, parse_error);
 	cfg_set_validate_func(root, "workers", validate_workers);
 	cfg_set_validate_func(root, "log-level", validate_log_level);
+	cfg_set_validate_func(root, "watch", validate_watch);
 	kseal_config_profile_validate(root);
 	kseal_config_service_validate(root);
 
@@ -288,6 +304,7 @@ void kseal_config_put(struct kseal_config *config)
 	for (size_t i = 0; i < config->profile_count; i++)
 		kseal_config_profile_free(&config->profiles[i]);
 	free(config->profiles);
+	free(config->metrics_listen);
 	free(config);
 }
 

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "limits.h"
 #include "log.h"
 
 struct kseal_credentials;
@@ -85,6 +86,7 @@ enum kseal_alpn_mode {
  * @priority: GnuTLS's priority string, instead of these three, or NULL
  * @legacy: key exchanges without forward secrecy, or with finite fields, in TLS 1.2
  * @record_size: longest plaintext of a record that peers are to send, 0: any
+ * @limits: on handshakes, NULL if there are none
  * @offload: enum kseal_offload: may, must or must not a network device do the
  *	cryptography
  * @tolerate_truncation: a peer may end the stream without close_notify
@@ -131,6 +133,7 @@ struct kseal_profile {
 	char *priority;
 	bool legacy;
 	unsigned int record_size;
+	struct kseal_limits *limits;
 	uint32_t offload;
 	bool tolerate_truncation;
 	bool proxy_header;
@@ -145,19 +148,23 @@ struct kseal_profile {
  * @refs: references; the last one to go frees it
  * @workers: threads, 0 for one per core
  * @log_level: least important level written
+ * @watch: it is read again when its files change
  * @profiles: the profile and client sections, and a client "default" in any case
  * @profile_count: of @profiles
  * @kernel_server: serves the kernel's own sockets that listen, NULL: they aren't served
  * @kernel_client: likewise those that connect
+ * @metrics_listen: where collectors ask, NULL: nowhere
  */
 struct kseal_config {
 	atomic_uint refs;
 	unsigned int workers;
 	enum kseal_log_level log_level;
+	bool watch;
 	struct kseal_profile *profiles;
 	size_t profile_count;
 	const struct kseal_profile *kernel_server;
 	const struct kseal_profile *kernel_client;
+	char *metrics_listen;
 };
 
 struct kseal_config *kseal_config_load(const char *path, char *error, size_t size);

@@ -45,6 +45,11 @@ static const char *const option_names[OPT_COUNT] = {
 	[OPT_PRIORITY] = "priority",
 	[OPT_LEGACY] = "legacy",
 	[OPT_RECORD_SIZE] = "record-size-limit",
+	[OPT_ACTIVE] = "max-handshakes",
+	[OPT_ACTIVE_A_SOURCE] = "max-handshakes-per-address",
+	[OPT_RATE] = "handshake-rate",
+	[OPT_RATE_A_SOURCE] = "handshake-rate-per-address",
+	[OPT_QUEUE] = "handshake-queue",
 	[OPT_TICKETS] = "tickets",
 	[OPT_TICKET_KEYS] = "ticket-keys",
 	[OPT_TRUNCATION] = "truncation",
@@ -52,6 +57,7 @@ static const char *const option_names[OPT_COUNT] = {
 	[OPT_PROXY_PROTOCOL] = "proxy-protocol",
 	[OPT_KERNEL_SERVER] = "server",
 	[OPT_KERNEL_CLIENT] = "client",
+	[OPT_METRICS_LISTEN] = "listen",
 };
 
 cfg_opt_t kseal_config_profile_options[] = {
@@ -78,6 +84,11 @@ cfg_opt_t kseal_config_profile_options[] = {
 	CFG_INT("record-size-limit", KSEAL_RECORD_SIZE_MAX, CFGF_NONE),
 	CFG_STR("tickets", "on", CFGF_NONE),
 	CFG_STR("ticket-keys", NULL, CFGF_NODEFAULT),
+	CFG_INT("max-handshakes", 0, CFGF_NONE),
+	CFG_INT("max-handshakes-per-address", 0, CFGF_NONE),
+	CFG_INT("handshake-rate", 0, CFGF_NONE),
+	CFG_INT("handshake-rate-per-address", 0, CFGF_NONE),
+	CFG_INT("handshake-queue", KSEAL_QUEUE_DEFAULT, CFGF_NONE),
 	CFG_STR("truncation", "strict", CFGF_NONE),
 	CFG_STR("offload", "auto", CFGF_NONE),
 	CFG_STR("proxy-protocol", NULL, CFGF_NODEFAULT),
@@ -298,6 +309,22 @@ static int word(cfg_t *sec, enum kseal_option which)
 	return kseal_config_word(which, cfg_getstr(sec, option_names[which]));
 }
 
+static int copy_limits(struct kseal_profile *p, cfg_t *sec)
+{
+	struct kseal_limit_values v = {
+		.active = cfg_getint(sec, "max-handshakes"),
+		.active_a_source = cfg_getint(sec, "max-handshakes-per-address"),
+		.rate = cfg_getint(sec, "handshake-rate"),
+		.rate_a_source = cfg_getint(sec, "handshake-rate-per-address"),
+		.queue = cfg_getint(sec, "handshake-queue"),
+	};
+
+	if (!v.active && !v.active_a_source && !v.rate && !v.rate_a_source)
+		return 0;
+	p->limits = kseal_limits_new(p->name, &v);
+	return p->limits ? 0 : -1;
+}
+
 /* What only one kind of section has. */
 static int copy_server(struct kseal_profile *p, cfg_t *sec)
 {
@@ -305,6 +332,7 @@ static int copy_server(struct kseal_profile *p, cfg_t *sec)
 	p->proxy_header = cfg_getstr(sec, "proxy-protocol");
 	p->sni_strict = word(sec, OPT_SNI);
 	if (copy_strings(&p->staples, &p->staple_count, sec, "ocsp") < 0 ||
+	    copy_limits(p, sec) < 0 ||
 	    copy_string(&p->ticket_keys, cfg_getstr(sec, "ticket-keys")) < 0 ||
 	    copy_string(&p->directory, cfg_getstr(sec, "certificate-directory")) < 0)
 		return -1;
@@ -380,6 +408,9 @@ static int check_server(struct kseal_profile *p, const int *lines, int begin)
 	if (p->crl_count && !p->ca)
 		return kseal_config_fail(lines[OPT_CRL],
 					 "crl does nothing while clients show no certificate: set client-auth and client-ca, or remove crl");
+	if (lines[OPT_QUEUE] && !lines[OPT_ACTIVE] && !lines[OPT_RATE])
+		return kseal_config_fail(lines[OPT_QUEUE],
+					 "handshake-queue does nothing without a limit to wait for: set max-handshakes or handshake-rate, or remove it");
 	if (p->ticket_keys && !p->tickets)
 		return kseal_config_fail(lines[OPT_TICKET_KEYS],
 					 "ticket-keys does nothing while tickets is \"off\": remove one of them");
@@ -506,6 +537,7 @@ void kseal_config_profile_free(struct kseal_profile *p)
 	free(p->rules);
 	kseal_resumption_free(p->resumption);
 	kseal_credentials_free(p->credentials);
+	kseal_limits_free(p->limits);
 	free(p->named_groups);
 	free(p->priority);
 	free(p->ports);

@@ -37,6 +37,11 @@ enum kseal_option {
 	OPT_PRIORITY,
 	OPT_LEGACY,
 	OPT_RECORD_SIZE,
+	OPT_ACTIVE,
+	OPT_ACTIVE_A_SOURCE,
+	OPT_RATE,
+	OPT_RATE_A_SOURCE,
+	OPT_QUEUE,
 	OPT_TICKETS,
 	OPT_TICKET_KEYS,
 	OPT_TRUNCATION,
@@ -44,6 +49,7 @@ enum kseal_option {
 	OPT_PROXY_PROTOCOL,
 	OPT_KERNEL_SERVER,
 	OPT_KERNEL_CLIENT,
+	OPT_METRICS_LISTEN,
 	OPT_COUNT
 };
 
@@ -56,6 +62,8 @@ enum kseal_option {
  * @place: which of all sections the n-th profile section is, or client section
  * @kernel_seen: there is a section "kernel"
  * @kernel_place: which of all sections it is
+ * @metrics_seen: likewise "metrics"
+ * @metrics_place: likewise
  * @lines: where each option of each section was set, 0 if it was not
  * @error: of the caller
  * @size: of @error
@@ -70,6 +78,8 @@ struct kseal_parser {
 	unsigned int place[2][KSEAL_CONFIG_SECTIONS];
 	bool kernel_seen;
 	unsigned int kernel_place;
+	bool metrics_seen;
+	unsigned int metrics_place;
 	int lines[KSEAL_CONFIG_SECTIONS][OPT_COUNT];
 	char *error;
 	size_t size;

@@ -4,15 +4,17 @@
  *
  * libconfuse 3.3 counts a line too many for each comment, takes a file whose last
  * section is never closed, does not say where a section began, and takes the last of
- * several values of an option. Messages name FILE:LINE, so comments are blanked here
- * (lines stay where they are), braces are balanced, the sections' lines noted, and
- * options that are set twice found.
+ * several values of an option, and nothing for a variable that is not set. Messages
+ * name FILE:LINE, so comments are blanked here (lines stay where they are), braces are
+ * balanced, the sections' lines noted, and options that are set twice found.
  */
 #include <errno.h>
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config_text.h"
 
@@ -24,6 +26,23 @@ static bool ends_word(char c)
 	return strchr(" \t\r\n={}()+,\"'", c);
 }
 
+static void say_unreadable(const char *path, char *error, size_t size)
+{
+	int why = errno;
+	const struct passwd *pw = getpwuid(geteuid());
+
+	if (why == ENOENT)
+		snprintf(error, size,
+			 "%s: cannot be read: %s: write one (kseald.conf(5)), or name another with --config",
+			 path, strerror(why));
+	else if (why == EACCES)
+		snprintf(error, size,
+			 "%s: cannot be read: %s: let user %s read it, and enter the directories above it",
+			 path, strerror(why), pw ? pw->pw_name : "of kseald");
+	else
+		snprintf(error, size, "%s: cannot be read: %s", path, strerror(why));
+}
+
 static int read_file(const char *path, char **text, char *error, size_t size)
 {
 	FILE *f = fopen(path, "re");
@@ -31,7 +50,7 @@ static int read_file(const char *path, char **text, char *error, size_t size)
 	char *buf;
 
 	if (!f) {
-		snprintf(error, size, "%s: cannot be read: %s", path, strerror(errno));
+		say_unreadable(path, error, size);
 		return -1;
 	}
 	buf = malloc(CONFIG_FILE_MAX + 1);
@@ -60,13 +79,60 @@ fail:
 	return -1;
 }
 
-static char *skip_string(char *p, int *line)
+/**
+ * struct variable - of the environment, named in a string and not usable
+ * @name: behind "${"; NULL if there is none
+ * @length: of @name
+ * @line: where
+ */
+struct variable {
+	const char *name;
+	int length;
+	int line;
+};
+
+/* What libconfuse would replace by nothing; it has ${NAME:-VALUE}, too. */
+static void look_for_unset(const char *p, int line, struct variable *unset)
+{
+	int length = strcspn(p + 2, "}:\"\n");
+	char name[256];
+
+	snprintf(name, sizeof(name), "%.*s", length, p + 2);
+	if (unset->name || strncmp(p + 2 + length, ":-", 2) == 0 ||
+	    (p[2 + length] == '}' && getenv(name)))
+		return;
+	unset->name = p + 2;
+	unset->length = length;
+	unset->line = line;
+}
+
+static void say_unset(const struct variable *v, const char *path, char *error, size_t size)
+{
+	static const char credentials[] = "CREDENTIALS_DIRECTORY}";
+
+	if (strncmp(v->name, credentials, strlen(credentials)) == 0)
+		snprintf(error, size,
+			 "%s:%d: ${CREDENTIALS_DIRECTORY} is not set: systemd sets it for a unit with LoadCredential= (kseald(8)); --check --user=kseald finds it while the unit runs",
+			 path, v->line);
+	else if (!v->length || v->name[v->length] != '}')
+		snprintf(error, size,
+			 "%s:%d: this names no variable: write ${NAME}, or \\$ for a dollar sign",
+			 path, v->line);
+	else
+		snprintf(error, size,
+			 "%s:%d: ${%.*s} is not set: set it for kseald (Environment= of the unit), or write ${%.*s:-VALUE}",
+			 path, v->line, v->length, v->name, v->length, v->name);
+}
+
+static char *skip_string(char *p, int *line, struct variable *unset)
 {
 	char quote = *p++;
 
 	for (; *p && *p != quote; p++) {
 		if (*p == '\n')
 			++*line;
+		if (quote == '"' && p[0] == '$' && p[1] == '{')
+			look_for_unset(p, *line, unset);
 		if (*p == '\\' && p[1] && p[1] != '\n')
 			p++;
 	}
@@ -156,6 +222,7 @@ int kseal_config_text_read(struct kseal_config_text *t, const char *path,
 {
 	int line = 1, open_line = 0, string_line, first;
 	struct settings settings = { NULL, 0 };
+	struct variable unset = { NULL, 0, 0 };
 	struct setting last = { 0 };
 	bool value = false;	/* the brace opens a list */
 	bool list = false;
@@ -186,11 +253,15 @@ int kseal_config_text_read(struct kseal_config_text *t, const char *path,
 		case '"':
 		case '\'':
 			string_line = line;
-			p = skip_string(p, &line);
+			p = skip_string(p, &line, &unset);
 			if (!*p) {
 				snprintf(error, size,
 					 "%s:%d: this quote is never closed: add the closing quote",
 					 path, string_line);
+				goto fail;
+			}
+			if (unset.name) {
+				say_unset(&unset, path, error, size);
 				goto fail;
 			}
 			value = false;
@@ -208,6 +279,12 @@ int kseal_config_text_read(struct kseal_config_text *t, const char *path,
 			}
 			break;
 		case '{':
+			if (before == '$') {
+				snprintf(error, size,
+					 "%s:%d: variables are replaced between double quotes only: write \"${NAME}...\"",
+					 path, line);
+				goto fail;
+			}
 			if (value) {
 				list = true;
 			} else {

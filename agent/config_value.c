@@ -42,6 +42,11 @@ static const struct {
 } numbers[OPT_COUNT] = {
 	[OPT_PORTS] = { 1, UINT16_MAX, "" },
 	[OPT_TIMEOUT] = { 1, KSEAL_TIMEOUT_MAX, " seconds" },
+	[OPT_ACTIVE] = { 1, KSEAL_HANDSHAKES_MAX, "" },
+	[OPT_ACTIVE_A_SOURCE] = { 1, KSEAL_HANDSHAKES_MAX, "" },
+	[OPT_RATE] = { 1, KSEAL_HANDSHAKES_MAX, " a second" },
+	[OPT_RATE_A_SOURCE] = { 1, KSEAL_HANDSHAKES_MAX, " a second" },
+	[OPT_QUEUE] = { 0, KSEAL_HANDSHAKES_MAX, "" },
 	[OPT_RECORD_SIZE] = { KSEAL_RECORD_SIZE_MIN, KSEAL_RECORD_SIZE_MAX, " bytes" },
 };
 
@@ -164,15 +169,17 @@ static bool is_server_name(const char *text)
 static int check_named_group(int line, const char *text)
 {
 	const struct kseal_named_group *group = kseal_named_group_find(text);
+	char list[256];
 
 	if (!group)
 		return kseal_config_fail(line,
-					 "there is no group of key exchange \"%s\" here: write \"x25519\", \"secp256r1\" or another of kseald.conf(5)",
-					 text);
+					 "there is no group of key exchange \"%s\" here: write one or more of %s",
+					 text, kseal_named_group_list(list, sizeof(list)));
 	if (!kseal_named_group_usable(group))
 		return kseal_config_fail(line,
-					 "GnuTLS %s, which is installed, does not have the group %s: remove it, or install a newer one that does",
-					 gnutls_check_version(NULL), group->name);
+					 "GnuTLS %s, which is installed, does not have the group %s: remove it, or install one that does; this one has %s",
+					 gnutls_check_version(NULL), group->name,
+					 kseal_named_group_list(list, sizeof(list)));
 	return 0;
 }
 

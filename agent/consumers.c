@@ -20,6 +20,7 @@
 #include "consumers.h"
 #include "keyring.h"
 #include "log.h"
+#include "metrics.h"
 #include "policy.h"
 #include "session.h"
 #include "thread.h"
@@ -84,7 +85,7 @@ static void free_job(struct job *job)
 	free(job);
 }
 
-/* Report and log. */
+/* Report, count and log. */
 static void conclude(struct kseal_consumers *c, int fd, const struct kseal_connection *conn,
 		     const char *profile, struct kseal_outcome *o, int32_t peer)
 {
@@ -95,6 +96,7 @@ static void conclude(struct kseal_consumers *c, int fd, const struct kseal_conne
 	if (ret < 0 && !o->status)
 		kseal_outcome_set(o, -ret, "%s", ret == -EBUSY ?
 				  "keyed too late: the kernel has given up" : strerror(-ret));
+	kseal_metrics_count(o);
 	kseal_outcome_log(o, conn, profile);
 }
 
@@ -160,7 +162,8 @@ static const char *objection(const struct kseal_upcall_request *req,
 		return to;
 	}
 	if (req->auth == KSEAL_UPCALL_PSK)
-		return "the kernel asks for a pre-shared key: this agent does certificates";
+		return "the kernel asks for a pre-shared key, as NVMe over TCP does: this agent does "
+		       "certificates; tlshd serves both, in place of the section kernel";
 	if (req->foreign_certificate)
 		return "the kernel names a certificate in a keyring: remove cert_serial "
 		       "and privkey_serial, this agent shows its configuration's";

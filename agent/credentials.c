@@ -18,6 +18,7 @@
 #include "log.h"
 #include "pem.h"
 #include "priority.h"
+#include "revocation.h"
 #include "sni.h"
 #include "tickets.h"
 
@@ -29,6 +30,7 @@
  * @sni: which set a name needs; NULL if there is one certificate
  * @anonymous: a client's without any certificate of ours, NULL if it has none anyway
  * @certificates: that the names of @sni belong to
+ * @revocations: until when the revocation lists are good
  * @priority: versions, cipher suites, groups, signatures
  * @tickets: what seals session tickets, NULL if there are none
  */
@@ -38,6 +40,7 @@ struct kseal_credentials {
 	struct kseal_sni *sni;
 	gnutls_certificate_credentials_t anonymous;
 	struct kseal_certificates certificates;
+	struct kseal_revocations revocations;
 	struct kseal_priority priority;
 	struct kseal_tickets *tickets;
 };
@@ -72,25 +75,26 @@ out:
 }
 
 /* A file, or a directory of files NAME.crl. */
-static int load_crls(gnutls_certificate_credentials_t x509, const char *path, char *why,
-		     size_t size)
+static int load_crls(gnutls_certificate_credentials_t x509, const char *path,
+		     struct kseal_revocations *dates, char *why, size_t size)
 {
 	char **files;
 	size_t count;
 	int ret = 0;
 
 	if (!kseal_is_directory(path))
-		return kseal_pem_crls(path, x509, why, size);
+		return kseal_pem_crls(path, x509, dates, why, size);
 	if (kseal_directory_read(path, ".crl", &files, &count, why, size) < 0)
 		return -1;
 	for (size_t i = 0; i < count && ret == 0; i++)
-		ret = kseal_pem_crls(files[i], x509, why, size);
+		ret = kseal_pem_crls(files[i], x509, dates, why, size);
 	kseal_directory_free(files, count);
 	return ret;
 }
 
 /* Whom to trust, and whom no longer. */
-static enum kseal_credentials_status load_trust(gnutls_certificate_credentials_t x509,
+static enum kseal_credentials_status load_trust(struct kseal_credentials *c,
+						gnutls_certificate_credentials_t x509,
 						const struct kseal_profile *p,
 						char *why, size_t size)
 {
@@ -107,7 +111,7 @@ static enum kseal_credentials_status load_trust(gnutls_certificate_credentials_t
 				  p->name);
 	}
 	for (size_t i = 0; i < p->crl_count && status == KSEAL_CREDENTIALS_OK; i++) {
-		if (load_crls(x509, p->crls[i], why, size) < 0)
+		if (load_crls(x509, p->crls[i], &c->revocations, why, size) < 0)
 			status = KSEAL_CREDENTIALS_CRL;
 	}
 	return status;
@@ -146,7 +150,7 @@ static enum kseal_credentials_status add_x509(struct kseal_credentials *c,
 			return KSEAL_CREDENTIALS_CERTIFICATE;
 		}
 	}
-	return load_trust(x509, p, why, size);
+	return load_trust(c, x509, p, why, size);
 }
 
 /* For consumers of the kernel that want to show none. */
@@ -157,7 +161,7 @@ static enum kseal_credentials_status add_anonymous(struct kseal_credentials *c,
 	int ret = gnutls_certificate_allocate_credentials(&c->anonymous);
 
 	if (ret == 0)
-		return load_trust(c->anonymous, p, why, size);
+		return load_trust(c, c->anonymous, p, why, size);
 	snprintf(why, size, "%s", gnutls_strerror(ret));
 	return KSEAL_CREDENTIALS_CERTIFICATE;
 }
@@ -249,6 +253,7 @@ void kseal_credentials_free(struct kseal_credentials *c)
 		gnutls_certificate_free_credentials(c->anonymous);
 	kseal_sni_free(c->sni);
 	kseal_certificates_free(&c->certificates);
+	kseal_revocations_free(&c->revocations);
 	free(c);
 }
 
@@ -281,6 +286,18 @@ static int set_alpn(const struct kseal_profile *profile, gnutls_session_t sessio
 bool kseal_credentials_usable(const struct kseal_credentials *c)
 {
 	return kseal_priority_usable(&c->priority);
+}
+
+/**
+ * kseal_credentials_revocations() - until when revocation lists are good
+ * @c: loaded
+ *
+ * Context: any thread.
+ * Return: for kseal_revocations_current(), valid as long as @c.
+ */
+const struct kseal_revocations *kseal_credentials_revocations(const struct kseal_credentials *c)
+{
+	return &c->revocations;
 }
 
 /**

@@ -13,6 +13,7 @@
 struct kseal_connection;
 struct kseal_profile;
 struct kseal_credentials;
+struct kseal_revocations;
 
 /**
  * enum kseal_credentials_status - what a load came to, and which option is to blame
@@ -34,6 +35,7 @@ enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **
 						     char *why, size_t size);
 void kseal_credentials_free(struct kseal_credentials *c);
 bool kseal_credentials_usable(const struct kseal_credentials *c);
+const struct kseal_revocations *kseal_credentials_revocations(const struct kseal_credentials *c);
 int kseal_credentials_apply(struct kseal_credentials *c,
 			    const struct kseal_profile *profile,
 			    const struct kseal_connection *conn, gnutls_session_t session);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "log.h"
 
 #define FILE_MAX	(4 * 1024 * 1024)
 
@@ -82,6 +83,9 @@ static void say_unreadable(const char *path, int error, char *why, size_t size)
 		snprintf(why, size,
 			 "%s: %s: let user %s read it (chgrp, chmod 640, and the directories above it); in a directory that no configuration has named before, restart kseald",
 			 path, strerror(error), pw ? pw->pw_name : "of kseald");
+	else if (error == ENOENT && *path != '/')
+		snprintf(why, size, "%s: %s where kseald was started: write an absolute path", path,
+			 strerror(error));
 	else
 		snprintf(why, size, "%s: %s: correct the path or create the file", path,
 			 strerror(error));
@@ -145,6 +149,10 @@ int kseal_file_read(const char *path, gnutls_datum_t *d, mode_t *mode, char *why
 	}
 	d->data[d->size] = '\0';
 	close(fd);
+	if (*path != '/')
+		kseal_log(KSEAL_LOG_WARNING,
+			  "%s: depends on where kseald is started, which is / for its unit: write an absolute path",
+			  path);
 	return 0;
 
 fail:

@@ -31,21 +31,24 @@
  *
  * To be followed by kseal_drop_capabilities().
  *
- * Return: 0, or -1 with @why.
+ * Return: 0; -ENOENT if there is no such user, another negative errno if we can't
+ * become it, with @why.
  */
 int kseal_become(const char *name, char *why, size_t size)
 {
 	const struct passwd *pw = getpwnam(name);
+	int error;
 
 	if (!pw) {
 		snprintf(why, size, "there is no user \"%s\": create it (systemd-sysusers)", name);
-		return -1;
+		return -ENOENT;
 	}
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || initgroups(name, pw->pw_gid) < 0 ||
 	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0) {
-		snprintf(why, size, "cannot become %s: %s: start as root", name, strerror(errno));
-		return -1;
+		error = errno;
+		snprintf(why, size, "cannot become %s: %s: start as root", name, strerror(error));
+		return -error;
 	}
 	prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 	/* a change of user makes a process dumpable as the kernel's setting says */

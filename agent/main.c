@@ -27,12 +27,16 @@
 #include "config.h"
 #include "confine.h"
 #include "consumers.h"
+#include "endpoint.h"
 #include "file.h"
 #include "harden.h"
+#include "keylog.h"
 #include "log.h"
 #include "netlink.h"
 #include "thread.h"
+#include "token.h"
 #include "upcall.h"
+#include "watch.h"
 #include "worker.h"
 
 #ifndef KSEAL_VERSION
@@ -41,6 +45,8 @@
 
 /* Beside handshakes: a worker's own, the configuration's, the log's. */
 #define SPARE_FILES	(64 + 4 * KSEAL_WORKERS_MAX)
+
+#define UNIT_CREDENTIALS "/run/credentials/kseald.service"
 
 const char *argp_program_version = "kseald " KSEAL_VERSION;
 
@@ -51,12 +57,17 @@ const char *argp_program_version = "kseald " KSEAL_VERSION;
  * @user: to become, NULL for who we are
  * @all_files: no Landlock
  * @all_calls: no seccomp
+ * @keylog: file for the secrets of handshakes, NULL for none
  * @shared: with the workers
  * @workers: threads
  * @count: of @workers
  * @consumers: thread for the kernel's own sockets, NULL if they aren't served
+ * @endpoint: for collectors, NULL if there is none
+ * @endpoint_fd: of it, until it is started; else -1
  * @watchdog_usec: what systemd asks for, 0 = no watchdog
  * @watchdog: timer
+ * @event: loop of the main thread
+ * @watch: of the configuration's files, NULL if they are not watched
  */
 static struct daemon {
 	const char *path;
@@ -64,14 +75,22 @@ static struct daemon {
 	const char *user;
 	bool all_files;
 	bool all_calls;
+#ifdef KSEAL_KEYLOG
+	const char *keylog;
+#endif
 	struct kseal_shared shared;
 	struct kseal_worker *workers[KSEAL_WORKERS_MAX];
 	unsigned int count;
 	struct kseal_consumers *consumers;
+	struct MHD_Daemon *endpoint;
+	int endpoint_fd;
 	uint64_t watchdog_usec;
 	sd_event_source *watchdog;
+	sd_event *event;
+	struct kseal_watch *watch;
 } agent = {
 	.path = KSEAL_CONFIG_DEFAULT,
+	.endpoint_fd = -1,
 	.shared = { .lock = PTHREAD_MUTEX_INITIALIZER },
 };
 
@@ -80,6 +99,7 @@ enum {
 	OPTION_LOG_FORMAT = 256,
 	OPTION_ALL_FILES,
 	OPTION_ALL_CALLS,
+	OPTION_KEYLOG,
 };
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -104,6 +124,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPTION_ALL_CALLS:
 		agent.all_calls = true;
 		return 0;
+#ifdef KSEAL_KEYLOG
+	case OPTION_KEYLOG:
+		agent.keylog = arg;
+		return 0;
+#endif
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument \"%s\"", arg);
 		return 0;
@@ -122,6 +147,10 @@ static const struct argp_option options[] = {
 	  "Do not confine the agent to the files that it needs", 1 },
 	{ "unsafe-no-seccomp", OPTION_ALL_CALLS, NULL, 0,
 	  "Do not confine the agent to the system calls that it needs", 1 },
+#ifdef KSEAL_KEYLOG
+	{ "unsafe-keylog", OPTION_KEYLOG, "FILE", 0,
+	  "Write the secrets of all handshakes to this file, for debugging", 1 },
+#endif
 	{ 0 }
 };
 
@@ -130,8 +159,15 @@ static const struct argp argp = {
 	.parser = parse_option,
 	.doc = "TLS handshakes for sockets sealed by kseal.ko.\v"
 	       "Exit status: 0 after SIGTERM, 64 wrong usage, 67 no such user, 69 kseal.ko is "
-	       "not loaded, 70 internal error, 71 system error, 77 not permitted, 78 wrong configuration.",
+	       "not loaded, 70 internal error, 71 system error, 73 a file cannot be written, 77 not permitted, 78 wrong configuration.",
 };
+
+/* A check by hand, of what the unit's agent has already; for its user alone. */
+static void find_credentials(void)
+{
+	if (!getenv("CREDENTIALS_DIRECTORY") && access(UNIT_CREDENTIALS, R_OK | X_OK) == 0)
+		setenv("CREDENTIALS_DIRECTORY", UNIT_CREDENTIALS, 1);
+}
 
 static int check_configuration(void)
 {
@@ -139,6 +175,7 @@ static int check_configuration(void)
 	struct kseal_config *config;
 	size_t count;
 
+	find_credentials();
 	config = kseal_config_load(agent.path, error, sizeof(error));
 	if (!config) {
 		fprintf(stderr, "%s\n", error);
@@ -162,6 +199,11 @@ static void notify_status(void)
 static bool serves_kernel(const struct kseal_config *config)
 {
 	return config->kernel_server || config->kernel_client;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
 /*
@@ -189,26 +231,27 @@ static void answer(const struct signalfd_siginfo *info, char sign, const char *t
 	close(fd);
 }
 
-static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+static void set_watch(void);
+
+/* Reads the configuration again; a bad one changes nothing. Says in @text what became of it. */
+static bool reload(char *text, size_t size)
 {
-	char text[KSEAL_ERROR_MAX];
 	struct kseal_config *fresh, *old;
 	struct timespec now;
 	size_t count;
 
-	(void)source;
-	(void)data;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%llu",
 		   now.tv_sec * 1000000ULL + now.tv_nsec / 1000);
 
-	fresh = kseal_config_load(agent.path, text, sizeof(text));
+	kseal_watch_before_load(agent.watch);
+	fresh = kseal_config_load(agent.path, text, size);
+	kseal_watch_after_load(agent.watch);
 	if (!fresh) {
 		kseal_log(KSEAL_LOG_ERROR, "%s", text);
 		kseal_log(KSEAL_LOG_ERROR, "not reloaded: the old configuration stays in force");
 		notify_status();
-		answer(info, '-', text);
-		return 0;
+		return false;
 	}
 	pthread_mutex_lock(&agent.shared.lock);
 	old = agent.shared.config;
@@ -219,14 +262,50 @@ static int on_reload(sd_event_source *source, const struct signalfd_siginfo *inf
 		kseal_log(KSEAL_LOG_WARNING, "workers takes effect at the next start only");
 	if (serves_kernel(fresh) && !agent.consumers)
 		kseal_log(KSEAL_LOG_WARNING, "the section \"kernel\" takes effect at the next start only");
+	if (!same_text(fresh->metrics_listen, old->metrics_listen))
+		kseal_log(KSEAL_LOG_WARNING, "the section \"metrics\" takes effect at the next start only");
 	kseal_log_set_level(fresh->log_level);
 	count = kseal_config_count(fresh, KSEAL_ROLE_SERVER);
-	snprintf(text, sizeof(text), "reloaded: %zu profile%s", count, count == 1 ? "" : "s");
+	snprintf(text, size, "reloaded: %zu profile%s", count, count == 1 ? "" : "s");
 	kseal_log(KSEAL_LOG_INFO, "%s", text);
 	kseal_config_put(old);
+	set_watch();
 	notify_status();
-	answer(info, '+', text);
+	return true;
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	char text[KSEAL_ERROR_MAX];
+	bool good = reload(text, sizeof(text));
+
+	(void)source;
+	(void)data;
+	answer(info, good ? '+' : '-', text);
 	return 0;
+}
+
+static void on_change(void)
+{
+	char text[KSEAL_ERROR_MAX];
+
+	kseal_log(KSEAL_LOG_INFO, "files of the configuration have changed: reading it again");
+	reload(text, sizeof(text));
+}
+
+static void set_watch(void)
+{
+	int ret = 0;
+
+	if (!agent.shared.config->watch) {
+		kseal_watch_stop(agent.watch);
+		agent.watch = NULL;
+	} else if (!agent.watch) {
+		ret = kseal_watch_start(&agent.watch, agent.event, agent.path, on_change);
+	}
+	if (ret < 0)
+		kseal_log(KSEAL_LOG_ERROR, "files cannot be watched: %s: kseal reload is needed",
+			  strerror(-ret));
 }
 
 /* A worker that hangs must not be hidden by a main thread that does not. */
@@ -326,8 +405,37 @@ static int start_consumers(void)
 	return EX_OSERR;
 }
 
-static int set_up_loop(sd_event **event)
+/* Before the agent confines itself: it may make no such socket afterwards. */
+static int open_endpoint(void)
 {
+	const char *where = agent.shared.config->metrics_listen;
+
+	if (!where)
+		return EX_OK;
+	agent.endpoint_fd = kseal_endpoint_open(where);
+	if (agent.endpoint_fd >= 0)
+		return EX_OK;
+	kseal_log(KSEAL_LOG_ERROR, "metrics: cannot listen on %s: %s", where,
+		  strerror(-agent.endpoint_fd));
+	return EX_OSERR;
+}
+
+/* And its thread afterwards, confined like the others. */
+static int start_endpoint(void)
+{
+	if (agent.endpoint_fd < 0)
+		return EX_OK;
+	agent.endpoint = kseal_endpoint_start(agent.endpoint_fd);
+	agent.endpoint_fd = -1;
+	if (agent.endpoint)
+		return EX_OK;
+	kseal_log(KSEAL_LOG_ERROR, "metrics: cannot start: %s", strerror(errno));
+	return EX_OSERR;
+}
+
+static int set_up_loop(void)
+{
+	sd_event **event = &agent.event;
 	int ret;
 
 	ret = sd_event_default(event);
@@ -354,7 +462,7 @@ static int set_up_loop(sd_event **event)
 static bool uses_devices(char **named, unsigned int count)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		if (strncmp(named[i], "pkcs11:", 7) == 0 || strncmp(named[i], "tpmkey:", 7) == 0)
+		if (kseal_token_is_url(named[i]))
 			return true;
 	}
 	return false;
@@ -398,13 +506,34 @@ static int confine(void)
 	return EX_OK;
 }
 
+/* Before a configuration may set the level of the log: this is never hidden. */
+static int open_keylog(void)
+{
+#ifdef KSEAL_KEYLOG
+	char why[KSEAL_ERROR_MAX];
+
+	if (!agent.keylog)
+		return EX_OK;
+	if (kseal_keylog_open(agent.keylog, why, sizeof(why)) < 0) {
+		kseal_log(KSEAL_LOG_ERROR, "--unsafe-keylog: %s", why);
+		return EX_CANTCREAT;
+	}
+	kseal_log(KSEAL_LOG_WARNING,
+		  "--unsafe-keylog: the secrets of ALL handshakes are written to %s: who reads it can read and forge these connections; never leave this on",
+		  agent.keylog);
+#endif
+	return EX_OK;
+}
+
 static int serve(void)
 {
 	char error[KSEAL_ERROR_MAX];
-	sd_event *event = NULL;
 	size_t count;
 	int ret, status;
 
+	status = open_keylog();
+	if (status != EX_OK)
+		return status;
 	agent.shared.config = kseal_config_load(agent.path, error, sizeof(error));
 	if (!agent.shared.config) {
 		kseal_log(KSEAL_LOG_ERROR, "%s", error);
@@ -412,36 +541,43 @@ static int serve(void)
 	}
 	kseal_log_set_level(agent.shared.config->log_level);
 
-	ret = set_up_loop(&event);
+	ret = set_up_loop();
 	if (ret < 0) {
 		kseal_log(KSEAL_LOG_ERROR, "event loop: %s", strerror(-ret));
 		status = EX_OSERR;
 		goto out;
 	}
-	status = confine();
+	set_watch();
+	status = open_endpoint();
+	if (status == EX_OK)
+		status = confine();
 	if (status == EX_OK)
 		status = start_workers();
 	if (status == EX_OK)
 		status = start_consumers();
+	if (status == EX_OK)
+		status = start_endpoint();
 	if (status == EX_OK) {
 		count = kseal_config_count(agent.shared.config, KSEAL_ROLE_SERVER);
 		kseal_log(KSEAL_LOG_INFO, "ready: %zu profile%s, %u worker%s",
 			  count, count == 1 ? "" : "s",
 			  agent.count, agent.count == 1 ? "" : "s");
 		notify_status();
-		ret = sd_event_loop(event);
+		ret = sd_event_loop(agent.event);
 		sd_notify(0, "STOPPING=1");
 		if (ret < 0 || atomic_load(&agent.shared.failed))
 			status = EX_SOFTWARE;
 	}
+	kseal_endpoint_stop(agent.endpoint);
 	kseal_consumers_stop(agent.consumers);
 	while (agent.count)
 		kseal_worker_stop(agent.workers[--agent.count]);
 	if (status == EX_OK)
 		kseal_log(KSEAL_LOG_INFO, "stopped");
 out:
+	kseal_watch_stop(agent.watch);
 	sd_event_source_unref(agent.watchdog);
-	sd_event_unref(event);
+	sd_event_unref(agent.event);
 	kseal_config_put(agent.shared.config);
 	return status;
 }
@@ -467,9 +603,10 @@ int main(int argc, char **argv)
 		agent.shared.handshakes_max = files > 2 * SPARE_FILES ?
 					      files - SPARE_FILES : files / 2;
 	}
-	if (agent.user && kseal_become(agent.user, why, sizeof(why)) < 0) {
+	ret = agent.user ? kseal_become(agent.user, why, sizeof(why)) : 0;
+	if (ret < 0) {
 		kseal_log(KSEAL_LOG_ERROR, "--user: %s", why);
-		return EX_NOUSER;
+		return ret == -ENOENT ? EX_NOUSER : EX_NOPERM;
 	}
 	ret = kseal_drop_capabilities();
 	if (ret < 0) {

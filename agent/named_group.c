@@ -5,6 +5,7 @@
  * hybrid ones came with 3.8.8 and 3.8.9.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -53,6 +54,26 @@ const struct kseal_named_group *kseal_named_group_find(const char *name)
 bool kseal_named_group_usable(const struct kseal_named_group *group)
 {
 	return gnutls_group_get_id(group->gnutls) != GNUTLS_GROUP_INVALID;
+}
+
+/**
+ * kseal_named_group_list() - the groups that the installed GnuTLS has
+ * @list: for the result: their names, with commas
+ * @size: of @list; what does not fit is left out
+ *
+ * Return: @list.
+ */
+const char *kseal_named_group_list(char *list, size_t size)
+{
+	size_t used = 0;
+
+	list[0] = '\0';
+	for (size_t i = 0; i < GROUPS && used < size; i++) {
+		if (kseal_named_group_usable(&groups[i]))
+			used += snprintf(list + used, size - used, "%s%s", used ? ", " : "",
+					 groups[i].name);
+	}
+	return list;
 }
 
 /**

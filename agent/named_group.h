@@ -24,6 +24,7 @@ struct kseal_named_group {
 
 const struct kseal_named_group *kseal_named_group_find(const char *name);
 bool kseal_named_group_usable(const struct kseal_named_group *group);
+const char *kseal_named_group_list(char *list, size_t size);
 uint16_t kseal_named_group_number(gnutls_group_t group);
 
 #endif /* KSEALD_NAMED_GROUP_H */

@@ -24,7 +24,6 @@
 #include "session.h"
 
 #define RECEIVE_BUFFER	(1024 * 1024)
-#define MESSAGE_BUFFER	(32 * 1024)	/* more than any message has */
 #define CIPHERS_MAX	64
 #define REQUEST_MAX	(KSEAL_PREAMBLE_MAX + 8192)	/* bytes of a DONE */
 #define MESSAGE_BUFFER	(32 * 1024)	/* a ticket of KSEAL_TICKET_MAX, and more */

@@ -43,6 +43,7 @@ int kseal_record_limit_read(struct kseal_record_limit *l, unsigned int type,
 			     GNUTLS_EXT_RAW_FLAG_TLS_CLIENT_HELLO : 0;
 	gnutls_datum_t extensions = *msg;
 	size_t skip = 0;
+	int ret;
 
 	if (type != GNUTLS_HANDSHAKE_CLIENT_HELLO && type != GNUTLS_HANDSHAKE_SERVER_HELLO &&
 	    type != GNUTLS_HANDSHAKE_ENCRYPTED_EXTENSIONS)
@@ -56,7 +57,9 @@ int kseal_record_limit_read(struct kseal_record_limit *l, unsigned int type,
 		return 0;
 	extensions.data += skip;
 	extensions.size -= skip;
-	return gnutls_ext_raw_parse(l, on_extension, &extensions, flags);
+	ret = gnutls_ext_raw_parse(l, on_extension, &extensions, flags);
+	/* A ClientHello of TLS 1.2 may have none (RFC 5246 section 7.4.1.2). */
+	return ret == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ? 0 : ret;
 }
 
 /**

@@ -114,15 +114,19 @@ static void make_room(struct kseal_resumption *t, const struct kseal_resumption_
  * @t: the store
  * @key: what it is good for
  * @data: of gnutls_session_get_data2(); taken over, empty afterwards
+ * @until: it is of no use afterwards
  *
  * Context: any thread.
  */
 void kseal_resumption_put(struct kseal_resumption *t,
-			  const struct kseal_resumption_key *key, gnutls_datum_t *data)
+			  const struct kseal_resumption_key *key, gnutls_datum_t *data,
+			  time_t until)
 {
 	time_t now = time(NULL), expires = gnutls_db_check_entry_expire_time(data);
 	struct entry *e = NULL;
 
+	if (expires > until)
+		expires = until;
 	if (expires > now)
 		e = calloc(1, sizeof(*e));
 	if (!e) {

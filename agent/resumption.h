@@ -11,6 +11,7 @@
 #include <linux/kseal.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #define KSEAL_RESUMPTION_MAX	1024	/* of a store */
 #define KSEAL_RESUMPTION_A_SERVER	4	/* of the same key */
@@ -33,7 +34,8 @@ struct kseal_resumption_key {
 struct kseal_resumption *kseal_resumption_new(void);
 void kseal_resumption_free(struct kseal_resumption *t);
 void kseal_resumption_put(struct kseal_resumption *t,
-			  const struct kseal_resumption_key *key, gnutls_datum_t *data);
+			  const struct kseal_resumption_key *key, gnutls_datum_t *data,
+			  time_t until);
 int kseal_resumption_take(struct kseal_resumption *t,
 			  const struct kseal_resumption_key *key, gnutls_datum_t *data);
 void kseal_resumption_wipe(gnutls_datum_t *data);

@@ -145,8 +145,7 @@ static bool same_text(const char *text, const gnutls_datum_t *value)
 
 static bool same_text_nocase(const char *text, const unsigned char *value, size_t size)
 {
-	return strlen(text) == size && !memchr(value, '\0', size) &&
-	       strncasecmp(text, (const char *)value, size) == 0;
+	return strlen(text) == size && strncasecmp(text, (const char *)value, size) == 0;
 }
 
 static bool dns_matches(const char *text, const gnutls_datum_t *value)
@@ -168,8 +167,7 @@ static bool uri_matches(const char *text, const gnutls_datum_t *value)
 	if (text[len - 1] != '*')
 		return same_text(text, value);
 	len--;
-	return value->size > len && memcmp(text, value->data, len) == 0 &&
-	       !memchr(value->data, '\0', value->size);
+	return value->size > len && memcmp(text, value->data, len) == 0;
 }
 
 /* The part before the @ is the host's business, what follows it is a host name. */
@@ -198,6 +196,9 @@ static bool ip_matches(const struct kseal_rule *rule, const gnutls_datum_t *valu
 static bool name_matches(const struct kseal_rule *rule, unsigned int type,
 			 const gnutls_datum_t *value)
 {
+	/* An address may have such bytes; of a name, a CA may not have seen what follows. */
+	if (type != GNUTLS_SAN_IPADDRESS && memchr(value->data, '\0', value->size))
+		return false;
 	switch (rule->kind) {
 	case KSEAL_RULE_DNS:
 		return type == GNUTLS_SAN_DNSNAME && dns_matches(rule->text, value);

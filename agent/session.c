@@ -17,6 +17,7 @@
 #include "config.h"
 #include "connection.h"
 #include "credentials.h"
+#include "keylog.h"
 #include "outcome.h"
 #include "proxy_protocol.h"
 #include "record_limit.h"
@@ -270,7 +271,8 @@ static void keep_session(struct kseal_session *s)
 	gnutls_datum_t data = { NULL, 0 };
 
 	if (s->profile->resumption && gnutls_session_get_data2(s->tls, &data) == 0)
-		kseal_resumption_put(s->profile->resumption, &s->key, &data);
+		kseal_resumption_put(s->profile->resumption, &s->key, &data,
+				     kseal_verify_until(s->tls));
 }
 
 static void complete(struct kseal_session *s)
@@ -336,15 +338,6 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *data)
 	kseal_outcome_describe(&s->outcome, s->tls);
 	kseal_outcome_set(&s->outcome, ETIMEDOUT, "the handshake took too long");
 	finish(s);
-	return 0;
-}
-
-/* In place of GnuTLS's own, which writes secrets to the file $SSLKEYLOGFILE. */
-static int keep_no_log(gnutls_session_t tls, const char *label, const gnutls_datum_t *secret)
-{
-	(void)tls;
-	(void)label;
-	(void)secret;
 	return 0;
 }
 
@@ -428,7 +421,7 @@ static void set_hooks(struct kseal_session *s)
 	gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_ANY, GNUTLS_HOOK_PRE,
 					   on_message);
 	gnutls_handshake_set_secret_function(s->tls, keep_secret);
-	gnutls_session_set_keylog_function(s->tls, keep_no_log);
+	kseal_keylog_set(s->tls);
 	kseal_transport_set(&s->io, s->tls, s->fd);
 }
 
@@ -451,6 +444,7 @@ static int set_up_tls(struct kseal_session *s)
 	if (!is_client(s))
 		gnutls_handshake_set_post_client_hello_function(s->tls, on_server_name);
 	s->expected.role = s->profile->role;
+	s->expected.revocations = kseal_credentials_revocations(s->profile->credentials);
 	s->expected.rules = s->profile->rules;
 	s->expected.rule_count = s->profile->rule_count;
 	s->expected.required = s->profile->client_auth == KSEAL_CLIENT_AUTH_REQUIRE;
@@ -555,7 +549,7 @@ bool kseal_session_ticket(struct kseal_session *s, const unsigned char *message,
 	    !(gnutls_session_get_flags(s->tls) & GNUTLS_SFLAGS_SESSION_TICKET) ||
 	    gnutls_session_get_data2(s->tls, &data) < 0)
 		return false;
-	kseal_resumption_put(s->profile->resumption, &s->key, &data);
+	kseal_resumption_put(s->profile->resumption, &s->key, &data, kseal_verify_until(s->tls));
 	return ++s->tickets < TICKETS_A_SESSION;
 }
 

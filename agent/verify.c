@@ -6,14 +6,20 @@
  */
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <gnutls/ocsp.h>
 #include <gnutls/x509-ext.h>
 #include <gnutls/x509.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "pem.h"
+#include "revocation.h"
 #include "rules.h"
 #include "verify.h"
+
+/* Seconds: GnuTLS's, of responses that do not say how long they are good. */
+#define RESPONSE_LIFE	(15 * 24 * 3600)
 
 static int refuse(struct kseal_verdict *v, gnutls_alert_description_t alert, int error,
 		  const char *fmt, ...)
@@ -162,7 +168,8 @@ int kseal_verify(gnutls_session_t tls, const struct kseal_expected *e,
 	};
 	const gnutls_datum_t *certs;
 	unsigned int status, count;
-	char subject[128];
+	char subject[128], date[64];
+	time_t end;
 	int ret;
 
 	subject_of(e, subject, sizeof(subject));
@@ -185,6 +192,12 @@ int kseal_verify(gnutls_session_t tls, const struct kseal_expected *e,
 			      "%s: %s", subject, gnutls_strerror(ret));
 	if (status)
 		return say_untrusted(e, status, verdict);
+	if (!kseal_revocations_current(e->revocations, certs, count, &end)) {
+		kseal_time_format(end, date, sizeof(date));
+		return refuse(verdict, GNUTLS_A_CERTIFICATE_UNKNOWN, GNUTLS_E_CERTIFICATE_ERROR,
+			      "%s: the revocation list of its CA expired on %s: fetch the newest and reload",
+			      subject, date);
+	}
 	if (client && e->host && !has_dns_name(&certs[0]))
 		return refuse(verdict, GNUTLS_A_BAD_CERTIFICATE, GNUTLS_E_CERTIFICATE_ERROR,
 			      "%s: it has no subject alternative name", subject);
@@ -192,4 +205,64 @@ int kseal_verify(gnutls_session_t tls, const struct kseal_expected *e,
 		return refuse(verdict, GNUTLS_A_ACCESS_DENIED, GNUTLS_E_CERTIFICATE_ERROR,
 			      "%s: good, but no rule of allow matches it", subject);
 	return 0;
+}
+
+static time_t end_of_certificate(const gnutls_datum_t *der)
+{
+	time_t end = -1;
+	gnutls_x509_crt_t crt;
+
+	if (gnutls_x509_crt_init(&crt) < 0)
+		return end;
+	if (gnutls_x509_crt_import(crt, der, GNUTLS_X509_FMT_DER) == 0)
+		end = gnutls_x509_crt_get_expiration_time(crt);
+	gnutls_x509_crt_deinit(crt);
+	return end;
+}
+
+static time_t end_of_response(const gnutls_datum_t *der)
+{
+	time_t begin, end = -1;
+	gnutls_ocsp_resp_t resp;
+
+	if (gnutls_ocsp_resp_init(&resp) < 0)
+		return end;
+	if (gnutls_ocsp_resp_import(resp, der) == 0 &&
+	    gnutls_ocsp_resp_get_single(resp, 0, NULL, NULL, NULL, NULL, NULL, &begin, &end,
+					NULL, NULL) == 0 && end == -1)
+		end = begin + RESPONSE_LIFE;
+	gnutls_ocsp_resp_deinit(resp);
+	return end;
+}
+
+/* What is over already was not needed to verify the rest. */
+static time_t earlier(time_t until, time_t end, time_t now)
+{
+	return end > now && end < until ? end : until;
+}
+
+/**
+ * kseal_verify_until() - how long what a peer has shown can be verified
+ * @tls: the peer has been verified
+ *
+ * A session that remembers it is refused afterwards, and the connection with it: there is
+ * no way back to a full handshake.
+ *
+ * Return: the earliest end of its certificates and of the OCSP responses to them, a
+ * fortnight from now at the latest.
+ */
+time_t kseal_verify_until(gnutls_session_t tls)
+{
+	time_t now = time(NULL), until = now + RESPONSE_LIFE;
+	const gnutls_datum_t *certs;
+	gnutls_datum_t response;
+	unsigned int count = 0;
+
+	certs = gnutls_certificate_get_peers(tls, &count);
+	for (unsigned int i = 0; certs && i < count; i++) {
+		until = earlier(until, end_of_certificate(&certs[i]), now);
+		if (gnutls_ocsp_status_request_get2(tls, i, &response) == 0)
+			until = earlier(until, end_of_response(&response), now);
+	}
+	return until;
 }

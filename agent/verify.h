@@ -9,7 +9,9 @@
 #include <gnutls/gnutls.h>
 #include <linux/kseal.h>
 #include <stdbool.h>
+#include <time.h>
 
+struct kseal_revocations;
 struct kseal_rule;
 
 /**
@@ -20,6 +22,7 @@ struct kseal_rule;
  * @host: likewise, if it is a host name
  * @ip: a server's address, if it is one
  * @ip_size: 4, 16, or 0 for none
+ * @revocations: lists that have to be in their time; NULL: none
  * @rules: one of them must match
  * @rule_count: of @rules, 0: any certificate will do
  */
@@ -30,6 +33,7 @@ struct kseal_expected {
 	bool host;
 	unsigned char ip[16];
 	size_t ip_size;
+	const struct kseal_revocations *revocations;
 	const struct kseal_rule *rules;
 	size_t rule_count;
 };
@@ -47,5 +51,6 @@ struct kseal_verdict {
 int kseal_expect_server(struct kseal_expected *e, const char *name);
 int kseal_verify(gnutls_session_t tls, const struct kseal_expected *e,
 		 struct kseal_verdict *verdict);
+time_t kseal_verify_until(gnutls_session_t tls);
 
 #endif /* KSEALD_VERIFY_H */

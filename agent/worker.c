@@ -17,8 +17,10 @@
 #include "config.h"
 #include "connection.h"
 #include "credentials.h"
+#include "limits.h"
 #include "linger.h"
 #include "log.h"
+#include "metrics.h"
 #include "netlink.h"
 #include "policy.h"
 #include "priority.h"
@@ -27,6 +29,7 @@
 #include "worker.h"
 
 #define RETRY_USEC	100000ULL		/* out of descriptors or memory */
+#define TURN_USEC	10000ULL		/* how often those who wait ask */
 #define GIVE_WAY_USEC	1000ULL			/* to workers with less to do */
 #define SLACK		4			/* handshakes above a fair share */
 
@@ -41,6 +44,9 @@
  * @gave_way: others have had time to take what waits
  * @jobs: handshakes in flight
  * @job_count: how many
+ * @waiting: those of @jobs that wait for their turn, the oldest first
+ * @waiting_end: where the next one goes
+ * @turns: timer, on while there are such: the handshakes of other workers end, too
  * @lingering: client sessions that may still get tickets
  */
 struct kseal_worker {
@@ -53,6 +59,9 @@ struct kseal_worker {
 	bool gave_way;
 	struct job *jobs;
 	unsigned int job_count;
+	struct job *waiting;
+	struct job **waiting_end;
+	sd_event_source *turns;
 	struct kseal_linger lingering;
 };
 
@@ -60,16 +69,26 @@ struct kseal_worker {
  * struct job - a connection that this worker has accepted
  * @worker: whose
  * @request: as the kernel told it
- * @session: its handshake
+ * @session: its handshake, NULL while it waits
+ * @config: held, because @profile is part of it
+ * @profile: how to serve it
+ * @deadline: CLOCK_MONOTONIC microseconds
+ * @waits: for its turn, as its profile is at a limit
  * @prev: neighbours in @worker->jobs
  * @next: likewise
+ * @later: the next of those that wait
  */
 struct job {
 	struct kseal_worker *worker;
 	struct kseal_request request;
 	struct kseal_session *session;
+	struct kseal_config *config;
+	const struct kseal_profile *profile;
+	uint64_t deadline;
+	bool waits;
 	struct job *prev;
 	struct job *next;
+	struct job *later;
 };
 
 static void add_job(struct kseal_worker *w, struct job *job)
@@ -92,14 +111,19 @@ static void free_job(struct job *job)
 	if (job->next)
 		job->next->prev = job->prev;
 	job->worker->job_count--;
+	if (job->waits && job->request.fd >= 0)
+		close(job->request.fd);
+	if (job->profile->limits)
+		kseal_limits_leave(job->profile->limits, &job->request.conn.peer, job->waits);
 	kseal_session_free(job->session);
+	kseal_config_put(job->config);
 	atomic_fetch_sub(&job->worker->thread.shared->handshakes, 1);
 	free(job);
 }
 
-/* Report and log; the connection is over for this process in any case. */
-static void conclude(struct kseal_worker *w, const struct kseal_request *req,
-		     struct kseal_outcome *o)
+/* Tell the kernel, and count; the connection is over for this process in any case. */
+static void report(struct kseal_worker *w, const struct kseal_request *req,
+		   struct kseal_outcome *o)
 {
 	const char *said;
 	int ret;
@@ -117,7 +141,7 @@ static void conclude(struct kseal_worker *w, const struct kseal_request *req,
 		kseal_log(KSEAL_LOG_WARNING, "handshake %llu cannot be ended: %s",
 			  (unsigned long long)req->id, strerror(-ret));
 	}
-	kseal_outcome_log(o, &req->conn, req->profile);
+	kseal_metrics_count(o);
 }
 
 static void resume_accepting(struct kseal_worker *w)
@@ -128,6 +152,7 @@ static void resume_accepting(struct kseal_worker *w)
 }
 
 static void take_events(struct kseal_worker *w);
+static void give_turns(struct kseal_worker *w);
 
 static void on_done(struct kseal_session *session, void *data,
 		    struct kseal_outcome *outcome)
@@ -136,13 +161,15 @@ static void on_done(struct kseal_session *session, void *data,
 	struct kseal_worker *w = job->worker;
 
 	(void)session;
-	conclude(w, &job->request, outcome);
+	report(w, &job->request, outcome);
+	kseal_outcome_log(outcome, &job->request.conn, job->request.profile);
 	/* Before any event is taken: its first ticket may be among them. */
 	if (!outcome->status && job->request.conn.role == KSEAL_ROLE_CLIENT &&
 	    kseal_linger_add(&w->lingering, job->session, job->request.id))
 		job->session = NULL;
 	free_job(job);
 	take_events(w);
+	give_turns(w);
 
 	/* A descriptor is free again. */
 	if (w->paused)
@@ -158,8 +185,8 @@ static const struct kseal_session_ops session_ops = {
  * A client is told that it is the server's fault: an alert internal_error (RFC 8446
  * section 6.2), in the clear, as no keys exist yet. A server has not heard of us.
  */
-static void refuse(struct kseal_worker *w, const struct kseal_request *req, int status,
-		   const char *why)
+static void close_unserved(struct kseal_worker *w, const struct kseal_request *req,
+			   int status, const char *why, bool log)
 {
 	static const unsigned char alert[] = { 21, 3, 3, 0, 2, 2, 80 };
 	struct kseal_outcome *o = calloc(1, sizeof(*o));
@@ -172,11 +199,125 @@ static void refuse(struct kseal_worker *w, const struct kseal_request *req, int 
 	if (o) {
 		o->role = req->conn.role;
 		kseal_outcome_set(o, status, "%s", why);
-		conclude(w, req, o);
+		report(w, req, o);
+		if (log)
+			kseal_outcome_log(o, &req->conn, req->profile);
 		take_events(w);
 	}
 	free(o);
 	close(req->fd);
+}
+
+static void refuse(struct kseal_worker *w, const struct kseal_request *req, int status,
+		   const char *why)
+{
+	close_unserved(w, req, status, why, true);
+}
+
+/* As refuse(), but for floods: the limits see to the log. */
+static void turn_away(struct kseal_worker *w, const struct kseal_request *req)
+{
+	close_unserved(w, req, EBUSY, "the profile is at a limit", false);
+}
+
+static void start(struct job *job, uint64_t now)
+{
+	struct kseal_worker *w = job->worker;
+
+	job->session = kseal_session_start(w->thread.event, job->request.fd, job->config,
+					   job->profile, &job->request.conn,
+					   (job->deadline - now) / 1000, &session_ops, job);
+	if (!job->session) {
+		/* The descriptor is closed, so the connection is aborted. */
+		kseal_log(KSEAL_LOG_ERROR, "handshake not begun: %s", strerror(ENOMEM));
+		free_job(job);
+	}
+}
+
+/* Those who wait begin, as far as their profiles allow, or have waited too long. */
+static void give_turns(struct kseal_worker *w)
+{
+	struct job **at;
+	uint64_t now;
+
+	if (!w->waiting)
+		return;
+	sd_event_now(w->thread.event, CLOCK_MONOTONIC, &now);
+	for (at = &w->waiting; *at;) {
+		struct job *job = *at;
+		bool late = now >= job->deadline;
+
+		if (!late && !kseal_limits_again(job->profile->limits, now)) {
+			at = &job->later;
+			continue;
+		}
+		*at = job->later;
+		if (!*at)
+			w->waiting_end = at;
+		if (late) {
+			refuse(w, &job->request, ETIMEDOUT,
+			       "the profile is at a limit: it waited too long for its turn");
+			job->request.fd = -1;
+			free_job(job);
+		} else {
+			job->waits = false;
+			start(job, now);
+		}
+	}
+}
+
+static int on_turns(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct kseal_worker *w = data;
+
+	give_turns(w);
+	if (!w->waiting)
+		return 0;
+	sd_event_source_set_time(source, usec + TURN_USEC);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static void wait_for_turn(struct kseal_worker *w, struct job *job)
+{
+	job->waits = true;
+	if (!w->waiting) {
+		sd_event_source_set_time_relative(w->turns, TURN_USEC);
+		sd_event_source_set_enabled(w->turns, SD_EVENT_ONESHOT);
+	}
+	*w->waiting_end = job;
+	w->waiting_end = &job->later;
+}
+
+/* What the profile allows, and when. */
+static void admit(struct kseal_worker *w, struct kseal_config *config,
+		  const struct kseal_profile *profile, const struct kseal_request *req)
+{
+	enum kseal_admission admission = KSEAL_ADMIT;
+	struct job *job = calloc(1, sizeof(*job));
+	uint64_t now;
+
+	if (!job) {
+		refuse(w, req, ENOMEM, strerror(ENOMEM));
+		return;
+	}
+	sd_event_now(w->thread.event, CLOCK_MONOTONIC, &now);
+	if (profile->limits)
+		admission = kseal_limits_enter(profile->limits, &req->conn.peer, now);
+	if (admission == KSEAL_ADMIT_NEVER) {
+		free(job);
+		turn_away(w, req);
+		return;
+	}
+	job->request = *req;
+	job->config = kseal_config_get(config);
+	job->profile = profile;
+	job->deadline = now + 1000ULL * (profile->timeout_ms < req->timeout_ms ?
+					 profile->timeout_ms : req->timeout_ms);
+	add_job(w, job);
+	if (admission == KSEAL_ADMIT_LATER)
+		wait_for_turn(w, job);
+	else
+		start(job, now);
 }
 
 static void begin(struct kseal_worker *w, struct kseal_config *config,
@@ -184,8 +325,6 @@ static void begin(struct kseal_worker *w, struct kseal_config *config,
 {
 	const struct kseal_connection *conn = &req->conn;
 	const struct kseal_profile *profile;
-	unsigned int timeout;
-	struct job *job;
 	char why[512];
 
 	if (conn->role != KSEAL_ROLE_SERVER && conn->role != KSEAL_ROLE_CLIENT) {
@@ -217,21 +356,7 @@ static void begin(struct kseal_worker *w, struct kseal_config *config,
 		return;
 	}
 
-	job = calloc(1, sizeof(*job));
-	if (!job) {
-		refuse(w, req, ENOMEM, strerror(ENOMEM));
-		return;
-	}
-	job->request = *req;
-	add_job(w, job);
-	timeout = profile->timeout_ms < req->timeout_ms ? profile->timeout_ms : req->timeout_ms;
-	job->session = kseal_session_start(w->thread.event, req->fd, config, profile, conn, timeout,
-					   &session_ops, job);
-	if (!job->session) {
-		/* The descriptor is closed, so the connection is aborted. */
-		kseal_log(KSEAL_LOG_ERROR, "handshake not begun: %s", strerror(ENOMEM));
-		free_job(job);
-	}
+	admit(w, config, profile, req);
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *data)
@@ -411,6 +536,11 @@ static int set_up_loop(struct kseal_worker *w)
 	if (ret < 0)
 		return ret;
 	sd_event_source_set_enabled(w->retry, SD_EVENT_OFF);
+	ret = sd_event_add_time_relative(event, &w->turns, CLOCK_MONOTONIC, 0, TURN_USEC,
+					 on_turns, w);
+	if (ret < 0)
+		return ret;
+	sd_event_source_set_enabled(w->turns, SD_EVENT_OFF);
 	return kseal_linger_init(&w->lingering, event);
 }
 
@@ -424,6 +554,7 @@ static void free_worker(struct kseal_worker *w)
 	while (w->jobs)
 		free_job(w->jobs);
 	kseal_linger_free(&w->lingering);
+	sd_event_source_disable_unref(w->turns);
 	sd_event_source_disable_unref(w->retry);
 	sd_event_source_disable_unref(w->accepting);
 	kseal_thread_free(&w->thread);
@@ -451,6 +582,7 @@ struct kseal_worker *kseal_worker_start(struct kseal_shared *shared,
 	}
 	w->nl = nl;
 	w->index = index;
+	w->waiting_end = &w->waiting;
 	if (kseal_thread_init(&w->thread, shared, heartbeat_usec, "worker %u", index) < 0 ||
 	    set_up_loop(w) < 0 || kseal_thread_start(&w->thread) < 0) {
 		free_worker(w);

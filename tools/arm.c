@@ -17,6 +17,9 @@
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP	262
 #endif
+#ifndef IPPROTO_SMC
+#define IPPROTO_SMC	256	/* Linux 6.11 */
+#endif
 #define ULP_NAME_MAX	16	/* TCP_ULP_NAME_MAX of the kernel */
 #define ULP_PARAMETER	"/sys/module/kseal/parameters/ulp_name"
 
@@ -76,7 +79,7 @@ void kseal_look(int fd, struct kseal_socket *info)
 		if (protocol == IPPROTO_TCP)
 			info->kind = KSEAL_TCP;
 		/* MPTCP falls back to TCP likewise (RFC 8684 section 3.7). */
-		if (protocol == IPPROTO_MPTCP)
+		if (protocol == IPPROTO_MPTCP || protocol == IPPROTO_SMC)
 			info->kind = KSEAL_UNSEALABLE;
 	}
 	if (info->kind == KSEAL_OTHER)

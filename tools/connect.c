@@ -57,16 +57,18 @@ static void replace_any(int fd, struct sockaddr_in6 *peer)
 	struct sockaddr_in6 local;
 	socklen_t length = sizeof(address);
 	bool is_any4 = IN6_ARE_ADDR_EQUAL(&peer->sin6_addr, &any4);
+	bool is_bound4;
 
 	if (!is_any4 && !IN6_IS_ADDR_UNSPECIFIED(&peer->sin6_addr))
 		return;
-	if (is_any4 && !getsockname(fd, (struct sockaddr *)&address, &length) &&
-	    normalise(&address, length, &local) && IN6_IS_ADDR_V4MAPPED(&local.sin6_addr) &&
-	    !IN6_ARE_ADDR_EQUAL(&local.sin6_addr, &any4)) {
+	is_bound4 = !getsockname(fd, (struct sockaddr *)&address, &length) &&
+		    normalise(&address, length, &local) && IN6_IS_ADDR_V4MAPPED(&local.sin6_addr);
+	if (is_any4 && is_bound4 && !IN6_ARE_ADDR_EQUAL(&local.sin6_addr, &any4)) {
 		peer->sin6_addr = local.sin6_addr;
 		return;
 	}
-	if (is_any4)
+	/* "::" is IPv4's loopback for a socket that is bound to a mapped address. */
+	if (is_any4 || is_bound4)
 		inet_pton(AF_INET6, "::ffff:127.0.0.1", &peer->sin6_addr);
 	else
 		peer->sin6_addr = in6addr_loopback;

@@ -19,14 +19,32 @@
 
 #define WARNING	"kseald: warning: "
 
+/* "--user=kseald": root may read files that the agent, as its unit runs it, may not. */
+static const char *user_option(char *option, size_t size)
+{
+	const char *const argv[] = { "systemctl", "show", "--property=User", "--value",
+				     "kseald.service", NULL };
+	char user[64];
+
+	if (geteuid() || kseal_ask_program(argv, user, sizeof(user)))
+		return NULL;
+	user[strcspn(user, "\n")] = '\0';
+	/* not what it says in place of an answer, in a chroot for example */
+	if (!*user || strchr(user, ' ') || strcmp(user, "root") == 0)
+		return NULL;
+	snprintf(option, size, "--user=%s", user);
+	return option;
+}
+
 /*
  * The agent itself knows what is wrong with a configuration, with certificates that
  * are about to expire too.
  */
 static void check_config(struct kseal_patient *patient)
 {
-	const char *const argv[] = { "kseald", "--check", "--config", patient->config, NULL };
-	char output[8192], *line, *rest;
+	char output[8192], option[80], remedy[128], *line, *rest;
+	const char *as = user_option(option, sizeof(option));
+	const char *const argv[] = { "kseald", "--check", "--config", patient->config, as, NULL };
 	int status;
 
 	if (access(patient->config, F_OK)) {
@@ -40,6 +58,8 @@ static void check_config(struct kseal_patient *patient)
 			     "%s can't be read", patient->config);
 		return;
 	}
+	snprintf(remedy, sizeof(remedy), "mend it; kseald --check%s%s says whether it is good",
+		 as ? " " : "", as ? as : "");
 	status = kseal_ask_program(argv, output, sizeof(output));
 	if (status == KSEAL_NOT_FOUND) {
 		kseal_report(patient, KSEAL_BAD, "configuration", "install the agent",
@@ -52,8 +72,7 @@ static void check_config(struct kseal_patient *patient)
 				     line + strlen(WARNING));
 		else
 			kseal_report(patient, status ? KSEAL_BAD : KSEAL_GOOD, "configuration",
-				     status ? "mend it; kseald --check says whether it is good" :
-					      NULL, "%s", line);
+				     status ? remedy : NULL, "%s", line);
 }
 
 /**

@@ -209,10 +209,12 @@ int kseal_cmd_info(int argc, char **argv)
 				   by_descriptor(request.numbers[0], request.numbers[1]);
 	if (!row)
 		return EXIT_FAILURE;
-	if (!request.json)
+	if (!request.json) {
+		kseal_tame_json(row);
 		print(row);
-	else if (kseal_print_json(row))
+	} else if (kseal_print_json(row)) {
 		ret = EXIT_FAILURE;
+	}
 	json_decref(row);
 	return fflush(stdout) || ferror(stdout) ? EXIT_FAILURE : ret;
 }

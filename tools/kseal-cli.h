@@ -45,6 +45,7 @@ bool kseal_parse_port(const char *text, uint16_t *port);
 bool kseal_parse_number(const char *text, uint64_t *number);
 bool kseal_parse_profile(const char *text, char profile[KSEAL_PROFILE_MAX]);
 void kseal_format_address(const struct sockaddr *address, char *text, size_t size);
+void kseal_tame(char *text);
 void kseal_process_name(pid_t pid, char *name, size_t size);
 
 /**

@@ -7,10 +7,39 @@
  * the descriptor again, and another thread could have put another socket there.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "notify.h"
+
+/*
+ * The kernel has chosen the port by listen(); if it is one that is named, what waits
+ * there is handshaken, for the program's listen() hasn't returned yet.
+ */
+static int serve_chosen_port(struct kseal_call *call, int fd, const struct kseal_policy *policy,
+			     const char **profile)
+{
+	char why[KSEAL_MESSAGE_LEN];
+	struct kseal_socket info;
+	int error;
+
+	kseal_look(fd, &info);
+	*profile = kseal_policy_profile(policy, info.port);
+	if (!*profile)
+		return 0;
+	if (info.kind == KSEAL_UNSEALABLE) {
+		snprintf(why, sizeof(why), "only plain TCP can be sealed, not MPTCP or SMC");
+		error = -EOPNOTSUPP;
+	} else {
+		error = kseal_arm(fd, *profile, why);
+	}
+	if (!error)
+		return 0;
+	shutdown(fd, SHUT_RDWR);
+	kseal_call_refuse(call, "listen", info.address, why);
+	return error;
+}
 
 /* Arms and listens. Return: what the program's listen() is to return. */
 static int serve_socket(struct kseal_call *call, int fd, const struct kseal_policy *policy)
@@ -43,6 +72,11 @@ static int serve_socket(struct kseal_call *call, int fd, const struct kseal_poli
 	}
 	if (listen(fd, (int)call->args[1]))
 		return -errno;
+	if (!profile && !info.port) {
+		error = serve_chosen_port(call, fd, policy, &profile);
+		if (error)
+			return error;
+	}
 	if (profile && policy->verbose) {
 		kseal_look(fd, &info);
 		kseal_process_name(call->pid, name, sizeof(name));

@@ -1,80 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * kseal metrics: the counters and the state of the module in this network namespace,
- * for a collector: OpenMetrics 1.0.
+ * for a collector: OpenMetrics 1.0. With them the agent's own numbers, if it has its
+ * endpoint at the usual place.
  *
- * Everything comes from kseal_query(); nothing names a peer, so that the number of
+ * All else comes from kseal_query(); nothing names a peer, so that the number of
  * time series stays that of listeners, profiles and ciphers.
  */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
 
+#include "counters.h"
 #include "query.h"
+
+#define ENDPOINT	"/run/kseal/metrics"	/* kseald.conf(5), metrics */
+#define ANSWER_MAX	(64 * 1024)
 
 static const struct argp argp = {
 	.doc = "Print the counters and the state of the module in this network namespace as "
 	       "OpenMetrics text.\v"
 	       "Needs CAP_NET_ADMIN. The exit status is 0 if the module answered, else 1.",
 };
-
-/* What the counters of /proc/net/kseal_stat mean; a newer module may have more. */
-static const struct {
-	const char *name, *help, *unit;
-} counters[] = {
-	{ "KsealListeners", "Sockets armed as listeners", NULL },
-	{ "KsealConnectors", "Connections begun by sealed connectors", NULL },
-	{ "KsealHandshakes", "Connections handed to the agent", NULL },
-	{ "KsealSealed", "Handshakes completed", NULL },
-	{ "KsealAccepted", "Sealed connections taken by accept()", NULL },
-	{ "KsealRefused", "Handshakes ended by the agent", NULL },
-	{ "KsealTimeout", "Handshakes ended by their deadline", NULL },
-	{ "KsealNoAgent", "Connections ended for want of an agent", NULL },
-	{ "KsealAborted", "Handshakes ended otherwise", NULL },
-	{ "KsealExplicit", "Sockets keyed by their application", NULL },
-	{ "KsealTxRecords", "Records sealed", NULL },
-	{ "KsealRxRecords", "Records opened", NULL },
-	{ "KsealTxBytes", "Application bytes sealed", "bytes" },
-	{ "KsealRxBytes", "Application bytes opened", "bytes" },
-	{ "KsealTxRekeys", "Own keys replaced", NULL },
-	{ "KsealRxRekeys", "Keys of the peer replaced", NULL },
-	{ "KsealBadRecord", "Streams ended by a forged or malformed record", NULL },
-	{ "KsealRxFlood", "Streams ended by too many records without data", NULL },
-	{ "KsealRxAlerts", "Streams ended by a fatal alert of the peer", NULL },
-	{ "KsealTruncated", "Streams cut without close_notify", NULL },
-	{ "KsealTxLimit", "Streams ended by the limit of a key", NULL },
-	{ "KsealTxDevice", "Outgoing streams given to a device", NULL },
-	{ "KsealRxDevice", "Incoming streams given to a device", NULL },
-	{ "KsealTxDeviceRecords", "Records sealed by devices", NULL },
-	{ "KsealRxDeviceRecords", "Records opened by devices", NULL },
-	{ "KsealRxMixed", "Records that a device had opened in part", NULL },
-	{ "KsealTxResync", "Resynchronisations of devices that seal", NULL },
-	{ "KsealRxResync", "Resynchronisations of devices that open", NULL },
-	{ "KsealDeviceLost", "Streams taken back from a device that was in use", NULL },
-};
-
-/* KsealTxBytes: kseal_tx_bytes */
-static void snake(const char *camel, char *out, size_t size)
-{
-	size_t length = 0;
-
-	for (; *camel && length + 2 < size; camel++) {
-		if (isupper((unsigned char)*camel) && length)
-			out[length++] = '_';
-		out[length++] = tolower((unsigned char)*camel);
-	}
-	out[length] = '\0';
-}
-
-static void head(const char *name, const char *type, const char *unit, const char *help)
-{
-	printf("# TYPE %s %s\n", name, type);
-	if (unit)
-		printf("# UNIT %s %s\n", name, unit);
-	printf("# HELP %s %s\n", name, help);
-}
 
 /* The value of a label: the text with backslash, quote and newline escaped. */
 static void label(const char *name, const char *value, bool first)
@@ -97,19 +49,10 @@ static void print_counters(const json_t *status)
 	const char *key, *help, *unit;
 	json_t *value;
 	char name[80];
-	size_t i;
 
 	json_object_foreach(json_object_get(status, "counters"), key, value) {
-		snake(key, name, sizeof(name));
-		help = "A counter of /proc/net/kseal_stat";
-		unit = NULL;
-		for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
-			if (strcmp(key, counters[i].name))
-				continue;
-			help = counters[i].help;
-			unit = counters[i].unit;
-		}
-		head(name, "counter", unit, help);
+		kseal_counter_describe(key, name, sizeof(name), &help, &unit);
+		kseal_counter_head(stdout, name, "counter", unit, help);
 		printf("%s_total %" JSON_INTEGER_FORMAT "\n", name, json_integer_value(value));
 	}
 }
@@ -160,7 +103,7 @@ static void print_gauge(const char *name, const char *help, const json_t *rows,
 	json_t *row;
 	size_t i, k;
 
-	head(name, "gauge", NULL, help);
+	kseal_counter_head(stdout, name, "gauge", NULL, help);
 	json_array_foreach(rows, i, row) {
 		printf("%s{", name);
 		for (k = 0; labels[k]; k++)
@@ -172,7 +115,7 @@ static void print_gauge(const char *name, const char *help, const json_t *rows,
 
 static void print_number(const char *name, const char *help, json_int_t value)
 {
-	head(name, "gauge", NULL, help);
+	kseal_counter_head(stdout, name, "gauge", NULL, help);
 	printf("%s %" JSON_INTEGER_FORMAT "\n", name, value);
 }
 
@@ -180,7 +123,7 @@ static void print_module(const json_t *module)
 {
 	char buffer[32];
 
-	head("kseal_module", "info", NULL, "The module that is loaded");
+	kseal_counter_head(stdout, "kseal_module", "info", NULL, "The module that is loaded");
 	printf("kseal_module_info{");
 	label("version", kseal_cell(module, "version", buffer, sizeof(buffer)), true);
 	label("ulp_name", kseal_cell(module, "ulp_name", buffer, sizeof(buffer)), false);
@@ -236,6 +179,52 @@ static void print_handshakes(const json_t *handshakes)
 	json_decref(rows);
 }
 
+/* The answer to "GET /agent" of a server that may be gone at any moment. */
+static char *ask_agent(void)
+{
+	static const char request[] = "GET /agent HTTP/1.0\r\n\r\n";
+	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = ENDPOINT };
+	struct timeval limit = { .tv_sec = 2 };
+	char *text = malloc(ANSWER_MAX + 1);
+	size_t size = 0;
+	ssize_t n = -1;
+	int fd;
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (text && fd >= 0 && !connect(fd, (struct sockaddr *)&un, sizeof(un))) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+		n = send(fd, request, strlen(request), MSG_NOSIGNAL);
+		while (n > 0 && size < ANSWER_MAX) {
+			n = read(fd, text + size, ANSWER_MAX - size);
+			size += n > 0 ? n : 0;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	if (n) {
+		free(text);
+		return NULL;
+	}
+	text[size] = '\0';
+	return text;
+}
+
+/* Whole lines between the head and the end, or nothing. */
+static void print_handshake_times(void)
+{
+	char *text = ask_agent(), *body, *end;
+
+	if (!text)
+		return;
+	body = strstr(text, "\r\n\r\n");
+	end = body ? strstr(body, "# EOF\n") : NULL;
+	if (end && strncmp(text, "HTTP/1.", 7) == 0 && strncmp(text + 8, " 200 ", 5) == 0) {
+		*end = '\0';
+		fputs(body + 4, stdout);
+	}
+	free(text);
+}
+
 /**
  * kseal_cmd_metrics() - the subcommand
  * @argc: of @argv
@@ -260,6 +249,7 @@ int kseal_cmd_metrics(int argc, char **argv)
 	print_handshakes(json_object_get(status, "handshakes"));
 	print_sockets(json_object_get(status, "sockets"));
 	print_counters(status);
+	print_handshake_times();
 	puts("# EOF");
 	json_decref(status);
 	return fflush(stdout) || ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;

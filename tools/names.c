@@ -4,6 +4,7 @@
  * without a name stays a number, in a string. Called by query.c and info.c.
  */
 #include <linux/tls.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "query.h"
@@ -46,6 +47,30 @@ json_t *kseal_text(const char *data, size_t size)
 	for (i = 0; i < length; i++)
 		copy[i] = data[i] >= ' ' && data[i] <= '~' ? data[i] : '?';
 	return json_stringn(copy, length);
+}
+
+/**
+ * kseal_tame_json() - kseal_tame() of all strings, for people
+ * @value: any; changed in place
+ */
+void kseal_tame_json(json_t *value)
+{
+	const char *key;
+	json_t *member;
+	char *copy;
+	size_t i;
+
+	if (json_is_string(value)) {
+		copy = strdup(json_string_value(value));
+		if (copy)
+			kseal_tame(copy);
+		json_string_set(value, copy ? copy : "?");
+		free(copy);
+	}
+	json_array_foreach(value, i, member)
+		kseal_tame_json(member);
+	json_object_foreach(value, key, member)
+		kseal_tame_json(member);
 }
 
 /**

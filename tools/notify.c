@@ -162,7 +162,8 @@ int kseal_call_fetch(const struct kseal_call *call, int fd, char why[KSEAL_MESSA
 	if (copy >= 0 || copy == -EBADF)
 		return copy;
 	snprintf(why, KSEAL_MESSAGE_LEN, "its socket can't be fetched: %s%s", strerror(-copy),
-		 copy == -EPERM ? " (needs permission to trace the process)" : "");
+		 copy != -EPERM ? "" :
+		 " (needs permission to trace the process, and pidfd_getfd(): kseal doctor)");
 	return -EACCES;
 }
 

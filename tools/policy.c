@@ -21,8 +21,8 @@
 
 #include "policy.h"
 
-#define LOOKUP_INTERVAL	1	/* seconds, at least, between look-ups of a name */
-#define MAX_ADDRESSES	1024	/* of a name, of all look-ups together */
+#define LOOKUP_INTERVAL	1	/* seconds for which an address is not asked about again */
+#define MAX_ADDRESSES	1024	/* of a name; then the oldest go */
 
 /* Is it a host name in ASCII (RFC 1123 section 2.1; underscores are in use)? */
 static bool is_name(const char *host)
@@ -54,8 +54,12 @@ static bool add_address(struct kseal_target *target, const struct in6_addr *addr
 	for (i = 0; i < target->count; i++)
 		if (IN6_ARE_ADDR_EQUAL(&target->addresses[i], address))
 			return true;
-	if (target->count == MAX_ADDRESSES)
-		return false;
+	if (target->count == MAX_ADDRESSES) {
+		list = target->addresses;
+		memmove(list, list + 1, (MAX_ADDRESSES - 1) * sizeof(*list));
+		list[MAX_ADDRESSES - 1] = *address;
+		return true;
+	}
 	list = reallocarray(target->addresses, target->count + 1, sizeof(*list));
 	if (!list)
 		return false;
@@ -72,16 +76,18 @@ static void map_ipv4(struct in6_addr *address, const struct in_addr *in)
 	memcpy(&address->s6_addr[12], in, sizeof(*in));
 }
 
-/* Takes over the addresses that the system has for a host. */
-static bool look_up(struct kseal_target *target, int flags)
+/* Takes over the addresses that the system has for a host. Return: as getaddrinfo() */
+static int look_up(struct kseal_target *target, int flags)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = flags };
 	struct addrinfo *result, *info;
 	const struct sockaddr_in6 *in6;
 	struct in6_addr mapped;
+	int error;
 
-	if (getaddrinfo(target->host, NULL, &hints, &result))
-		return false;
+	error = getaddrinfo(target->host, NULL, &hints, &result);
+	if (error)
+		return error;
 	for (info = result; info; info = info->ai_next) {
 		if (info->ai_family == AF_INET) {
 			map_ipv4(&mapped, &((struct sockaddr_in *)info->ai_addr)->sin_addr);
@@ -93,7 +99,7 @@ static bool look_up(struct kseal_target *target, int flags)
 		}
 	}
 	freeaddrinfo(result);
-	return target->count;
+	return 0;
 }
 
 static bool parse_host(struct kseal_target *target, char why[KSEAL_MESSAGE_LEN])
@@ -112,7 +118,7 @@ static bool parse_host(struct kseal_target *target, char why[KSEAL_MESSAGE_LEN])
 		map_ipv4(&mapped, &in);
 		return add_address(target, &mapped);
 	}
-	if (strchr(host, ':') && look_up(target, AI_NUMERICHOST))
+	if (strchr(host, ':') && !look_up(target, AI_NUMERICHOST))
 		return true;
 	target->kind = KSEAL_HOST_NAME;
 	/* The root's dot belongs to the DNS, not to TLS (RFC 6066 section 3). */
@@ -219,18 +225,29 @@ static bool has_address(const struct kseal_target *target, const struct sockaddr
 	return false;
 }
 
-/* Is @peer an address of the name, as known, or as known to the resolver now? */
+/*
+ * Is @peer an address of the name, as known, or as known to the resolver now? What the
+ * name had before counts only where it leads to sealing.
+ */
 static bool is_of_name(struct kseal_target *target, const struct sockaddr_in6 *peer)
 {
 	struct timespec now;
+	int error;
 
-	if (has_address(target, peer))
+	if (!target->plain && has_address(target, peer))
 		return true;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (target->asked && now.tv_sec - target->asked < LOOKUP_INTERVAL)
-		return false;
-	target->asked = now.tv_sec;
-	look_up(target, 0);
+	if (!target->asked || now.tv_sec - target->asked >= LOOKUP_INTERVAL ||
+	    !IN6_ARE_ADDR_EQUAL(&target->asked_for, &peer->sin6_addr)) {
+		target->asked = now.tv_sec;
+		target->asked_for = peer->sin6_addr;
+		if (target->plain) {
+			target->count = 0;
+			target->scope = 0;
+		}
+		error = look_up(target, 0);
+		target->unknown = error && error != EAI_NONAME && error != EAI_NODATA;
+	}
 	return has_address(target, peer);
 }
 
@@ -249,6 +266,7 @@ enum kseal_choice kseal_policy_target(const struct kseal_policy *policy,
 {
 	struct kseal_target *any = NULL, *name = NULL, *one;
 	size_t names = 0, plain = 0, i;
+	bool unknown = false;
 
 	for (i = 0; i < policy->target_count; i++) {
 		one = &policy->targets[i];
@@ -270,15 +288,19 @@ enum kseal_choice kseal_policy_target(const struct kseal_policy *policy,
 	if (names + plain > 1 || (names + plain && any)) {
 		for (i = 0; i < policy->target_count; i++) {
 			one = &policy->targets[i];
-			if (one->port != ntohs(peer->sin6_port) || one->kind != KSEAL_HOST_NAME ||
-			    !is_of_name(one, peer))
+			if (one->port != ntohs(peer->sin6_port) || one->kind != KSEAL_HOST_NAME)
 				continue;
-			*target = one;
-			return one->plain ? KSEAL_LEAVE : KSEAL_SEAL;
+			if (is_of_name(one, peer)) {
+				*target = one;
+				return one->plain ? KSEAL_LEAVE : KSEAL_SEAL;
+			}
+			unknown |= !one->plain && one->unknown;
 		}
 	}
 	if (!any && names > 1)
 		return KSEAL_REFUSE;
 	*target = any ? any : name;
-	return *target && !(*target)->plain ? KSEAL_SEAL : KSEAL_LEAVE;
+	if (*target && !(*target)->plain)
+		return KSEAL_SEAL;
+	return unknown ? KSEAL_REFUSE : KSEAL_LEAVE;
 }

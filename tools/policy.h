@@ -20,6 +20,8 @@
  * @count: of @addresses
  * @scope: interface of a link-local @host, else 0
  * @asked: when @host was looked up last, CLOCK_MONOTONIC; 0: never
+ * @asked_for: on behalf of which address
+ * @unknown: nobody could tell then which addresses it has
  */
 struct kseal_target {
 	char host[KSEAL_NAME_MAX];
@@ -35,6 +37,8 @@ struct kseal_target {
 	size_t count;
 	uint32_t scope;
 	time_t asked;
+	struct in6_addr asked_for;
+	bool unknown;
 };
 
 /**

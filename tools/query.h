@@ -14,6 +14,7 @@ json_t *kseal_query(char why[KSEAL_MESSAGE_LEN]);
 int kseal_rekey(uint64_t id, uint32_t whose, char why[KSEAL_MESSAGE_LEN]);
 
 json_t *kseal_text(const char *data, size_t size);
+void kseal_tame_json(json_t *value);
 json_t *kseal_hex(const unsigned char *data, size_t size);
 json_t *kseal_version_name(uint16_t number);
 json_t *kseal_cipher_name(uint16_t number);

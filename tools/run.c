@@ -204,21 +204,28 @@ static int arm_inherited(const struct kseal_policy *policy)
 	return error;
 }
 
-/* The environment that names the process that systemd's sockets are for. */
-static void inherit_listen_pid(pid_t parent)
+/* The environment that names the process that systemd's sockets, or its watchdog, are for. */
+static bool inherit_pid(const char *name, pid_t parent)
 {
-	const char *old = getenv("LISTEN_PID");
+	const char *old = getenv(name);
 	char pid[16];
 
 	if (!old || atoi(old) != parent)
-		return;
+		return false;
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
-	setenv("LISTEN_PID", pid, 1);
-	unsetenv("LISTEN_PIDFDID");
+	setenv(name, pid, 1);
+	return true;
 }
 
+/* What COMMAND is to have of the signals, as we got them. */
+struct signals {
+	sigset_t mask;
+	struct sigaction child;
+};
+
 /* The child's part: never returns. @channel takes the filter's descriptor, and why it failed. */
-static void start(char **command, int channel, bool connects, const sigset_t *mask, pid_t parent)
+static void start(char **command, int channel, bool connects, const struct signals *old,
+		  pid_t parent)
 {
 	int notify, error;
 
@@ -227,8 +234,11 @@ static void start(char **command, int channel, bool connects, const sigset_t *ma
 	if (notify < 0)
 		_exit(EXIT_KSEAL);
 	close(notify);
-	inherit_listen_pid(parent);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	if (inherit_pid("LISTEN_PID", parent))
+		unsetenv("LISTEN_PIDFDID");
+	inherit_pid("WATCHDOG_PID", parent);
+	sigaction(SIGCHLD, &old->child, NULL);
+	sigprocmask(SIG_SETMASK, &old->mask, NULL);
 	execvp(command[0], command);
 	error = errno;
 	kseal_send_fd(channel, -1, error);
@@ -337,25 +347,52 @@ static int let_go(int *channel, int *signals)
 
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
 		return -errno;
+	/* Nor may a message end in what gets the number of a stderr that is closed. */
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0 && dup2(null, STDERR_FILENO) < 0)
+		return -errno;
 	for (fd = STDERR_FILENO + 1; fd < top; fd++)
 		if (fd != fds[0] && fd != fds[1])
 			close(fd);
 	return close_range(top + 1, ~0U, 0) ? -errno : 0;
 }
 
-/* Everything that may be passed on, and SIGCHLD; not the job control of the terminal. */
-static int block_signals(sigset_t *old)
+/* Not one of the first three, which may be closed: let_go() puts something else there. */
+static int move_up(int fd)
+{
+	int moved = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (moved >= 0)
+		close(fd);
+	return moved;
+}
+
+/* Between us, who have the first end, and the child. */
+static int open_channel(int channel[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
+		return -1;
+	channel[0] = move_up(channel[0]);
+	return channel[0] < 0 ? -1 : 0;
+}
+
+/*
+ * Everything that may be passed on, and SIGCHLD; not the job control of the terminal.
+ * Were SIGCHLD ignored, as our parent may have left it, nobody would tell of COMMAND's end.
+ */
+static int block_signals(struct signals *old)
 {
 	static const int mine[] = { SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT,	SIGSEGV,
 				    SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP, SIGABRT, SIGSYS };
+	const struct sigaction standard = { .sa_handler = SIG_DFL };
 	sigset_t set;
 	size_t i;
 
 	sigfillset(&set);
 	for (i = 0; i < sizeof(mine) / sizeof(mine[0]); i++)
 		sigdelset(&set, mine[i]);
-	sigprocmask(SIG_SETMASK, &set, old);
-	return signalfd(-1, &set, SFD_CLOEXEC);
+	sigprocmask(SIG_SETMASK, &set, &old->mask);
+	sigaction(SIGCHLD, &standard, &old->child);
+	return move_up(signalfd(-1, &set, SFD_CLOEXEC));
 }
 
 /* Waits until @child runs COMMAND, or tells why not. Return: the filter's descriptor. */
@@ -398,7 +435,7 @@ int kseal_cmd_run(int argc, char **argv)
 	int channel[2], signals, error;
 	char **command;
 	pid_t child, self = getpid();
-	sigset_t mask;
+	struct signals old;
 
 	argp_err_exit_status = EXIT_KSEAL;
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &request);
@@ -412,8 +449,8 @@ int kseal_cmd_run(int argc, char **argv)
 	}
 	/* Orphans come to us: Yama lets only an ancestor fetch their sockets. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	signals = block_signals(&mask);
-	if (signals < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel)) {
+	signals = block_signals(&old);
+	if (signals < 0 || open_channel(channel)) {
 		kseal_say("can't start: %s", strerror(errno));
 		return EXIT_KSEAL;
 	}
@@ -424,7 +461,7 @@ int kseal_cmd_run(int argc, char **argv)
 	}
 	if (!child) {
 		close(channel[0]);
-		start(command, channel[1], kseal_policy_connects(&request.policy), &mask, self);
+		start(command, channel[1], kseal_policy_connects(&request.policy), &old, self);
 	}
 	close(channel[1]);
 	error = let_go(&channel[0], &signals);

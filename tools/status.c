@@ -218,6 +218,7 @@ int kseal_cmd_status(int argc, char **argv)
 		if (kseal_print_json(status))
 			ret = EXIT_FAILURE;
 	} else if (status) {
+		kseal_tame_json(status);
 		print_text(status);
 	}
 	json_decref(status);

@@ -298,6 +298,7 @@ static int watch(const struct request *request)
 		seconds = now() - last;
 		last += seconds;
 		sockets = json_object_get(status, "sockets");
+		kseal_tame_json(sockets);
 		index = index_of(json_object_get(before, "sockets"));
 		rate(sockets, index, seconds);
 		json_decref(index);

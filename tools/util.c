@@ -146,6 +146,24 @@ void kseal_format_address(const struct sockaddr *address, char *text, size_t siz
 }
 
 /**
+ * kseal_tame() - take from a text what a terminal would obey
+ * @text: UTF-8, changed in place: control characters become question marks
+ *
+ * Programs and peers choose their names.
+ */
+void kseal_tame(char *text)
+{
+	unsigned char *c;
+
+	for (c = (unsigned char *)text; *c; c++) {
+		if (*c < ' ' || *c == 0x7f)
+			*c = '?';
+		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)	/* U+0080 to U+009F */
+			memset(c, '?', 2);
+	}
+}
+
+/**
  * kseal_process_name() - the name of a process as ps(1) shows it
  * @pid: process or thread
  * @name: result; "?" if it is gone
@@ -161,6 +179,7 @@ void kseal_process_name(pid_t pid, char *name, size_t size)
 	if (!file || !fgets(name, size, file))
 		snprintf(name, size, "?");
 	name[strcspn(name, "\n")] = '\0';
+	kseal_tame(name);
 	if (file)
 		fclose(file);
 }
