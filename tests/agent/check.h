@@ -11,10 +11,15 @@
 
 extern bool test_failed;
 extern const char *test_directory;
-extern time_t time_shift;		/* seconds that GnuTLS is ahead */
+extern time_t time_shift;		/* seconds that the agent and GnuTLS are ahead */
+
+/* The linker's option --wrap has the agent call the latter in place of the former. */
+time_t __real_time(time_t *t);
+time_t __wrap_time(time_t *t);
 
 void complain(const char *file, int line, const char *condition, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+int in_child(void (*function)(void));
 void run_test(const char *name, void (*test)(void));
 void skip_test(const char *name, const char *reason);
 
@@ -28,12 +33,15 @@ void test_records(void);
 void test_peers(void);
 void test_ends(void);
 void test_confine(void);
+void test_tokens(void);
 void test_resumption_tickets(void);
 void test_parts(void);
 void test_clients(void);
 void test_client_tickets(void);
 void test_preambles(void);
 void test_negotiation(void);
+void test_limits(void);
+void test_watch(void);
 void test_certificates(void);
 void test_rule_kinds(void);
 

@@ -130,6 +130,11 @@ good("what a client negotiates", in_client(
     'alpn = { "h2" }', 'alpn-mode = "optional"', 'ciphers = { "AES-128-CCM" }',
     'named-groups = { "x448" }', 'record-size-limit = 16384'))
 good("a priority string", in_profile('priority = "SECURE192:+SECURE128:-VERS-TLS1.2"'))
+good("watch", 'watch = "on"\n' + in_profile())
+bad("watch", 'watch = "always"\n' + in_profile(), 1, 'write "on" or "off"')
+good("limits", in_profile("max-handshakes = 1000", "max-handshakes-per-address = 10",
+                          "handshake-rate = 5000", "handshake-rate-per-address = 20",
+                          "handshake-queue = 0"))
 good("legacy is a warning", in_profile('legacy = "on"'),
      r'profile "web" is legacy: TLS 1.2 sessions may be without forward secrecy')
 good("+= adds to a list", in_profile('alpn = { "h2" }', 'alpn += { "http/1.1" }'))
@@ -209,13 +214,13 @@ bad("client: alpn-mode", in_client('alpn = { "h2" }', 'alpn-mode = "match"'), 8,
 bad("a cipher that can't be sealed", in_profile('ciphers = { "AES-128-CBC" }'), 4,
     'there is no cipher "AES-128-CBC" here: write "AES-128-GCM"')
 bad("a group that does not exist", in_profile('named-groups = { "secp192r1" }'), 4,
-    'there is no group of key exchange "secp192r1" here: write "x25519"')
+    'there is no group of key exchange "secp192r1" here: write one or more of x25519, secp256r1, .*x448, ffdhe2048')
 hybrid = in_profile('named-groups = {', '"X25519MLKEM768"', ', "x25519" }')
 if "MLKEM768" in subprocess.run(["gnutls-cli", "--list"], capture_output=True, text=True).stdout:
     good("a hybrid group, which the installed GnuTLS has", hybrid)
 else:
     bad("a hybrid group, which the installed GnuTLS does not have", hybrid, 5,
-        r"GnuTLS \d[\d.]*, which is installed, does not have the group X25519MLKEM768: remove it")
+        r"GnuTLS \d[\d.]*, which is installed, does not have the group X25519MLKEM768: remove it, .* has x25519, secp256r1")
 bad("a priority string that is none", in_profile('priority = "NORMAL:+FANCY"'), 4,
     r'priority: GnuTLS does not understand "\+?FANCY": .*gnutls-cli --list')
 bad("a priority string of what can't be sealed",
@@ -229,11 +234,21 @@ bad("a priority string and a part of it",
 bad("legacy", in_profile('legacy = "yes"'), 4, 'write "off" or "on"')
 bad("record-size-limit: too small", in_profile("record-size-limit = 64"), 4,
     "record-size-limit is 64: write 512 to 16384 bytes")
+for option, what in (("max-handshakes", ""), ("max-handshakes-per-address", ""),
+                     ("handshake-rate", " a second"), ("handshake-rate-per-address", " a second")):
+    bad(f"{option}: zero", in_profile(f"{option} = 0"), 4,
+        f"{option} is 0: write 1 to 1000000{what}")
+bad("handshake-queue without a limit",
+    in_profile("max-handshakes-per-address = 5", "handshake-queue = 5"), 5,
+    "handshake-queue does nothing without a limit to wait for: set max-handshakes")
+bad("client: a limit", in_client("max-handshakes = 5"), 7, "no such option 'max-handshakes'")
 bad("timeout: zero", in_profile("timeout = 0"), 4, "write 1 to 3600 seconds")
 bad("timeout: too long", in_profile("timeout = 3601"), 4, "write 1 to 3600 seconds")
 bad("timeout: text", in_profile('timeout = "10s"'), 4, "'timeout': write a whole number")
 bad("port 0", in_profile("ports = { 443, 0 }"), 4, "0 is no port: write 1 to 65535")
 bad("port 65536", in_profile("ports = {", "443,", "65536 }"), 6, "65536 is no port")
+bad("a range of ports", in_profile("ports = { 8000-8010 }"), 4,
+    "'ports': write a whole number without quotes for each port")
 bad("port https", in_profile('ports = { "https" }'), 4, "'ports': write a whole number")
 bad("unknown user", in_profile('users = { "root", "no-such-user" }'), 4,
     'no user "no-such-user": create it')
@@ -291,7 +306,13 @@ bad("certificate: for clients", files("for-clients.pem", "for-clients.key"), 2, 
 bad("certificate: no digitalSignature", files("only-encryption.pem", "only-encryption.key"), 2,
     "lacks digitalSignature")
 bad("key: no such file", files("chain.pem", "missing.key"), 3, "missing.key: No such file")
+status, out, err = check(files().replace(f"{certs}/", os.path.relpath(certs) + "/"))
+report("a relative path is a warning", None if status == 0 and re.search(
+    r"/chain\.pem: depends on where kseald is started, .* write an absolute path", err) else err)
+bad("a relative path of no file", files().replace(f"{certs}/", "nonesuch/"), 2,
+    r"nonesuch/chain\.pem: No such file or directory where kseald was started: write an absolute path")
 bad("key: not a key", files("chain.pem", "server.pem"), 3, "server.pem: holds no private key")
+bad("key: of a TPM", files("chain.pem", "tpm.key"), 3, "the key is of a TPM: name it by a pkcs11: URL of tpm2-pkcs11")
 bad("key: with passphrase", files("chain.pem", "encrypted.key"), 3, "passphrase: store it without")
 bad("key: of another certificate", files("chain.pem", "client.key"), 3,
     "client.key: is not the key of the certificate in .*chain.pem: name the right pair")
@@ -317,6 +338,10 @@ bad("crl: expired", in_profile('client-auth = "request"', f'client-ca = "{certs}
                                f'crl = "{certs}/expired.crl"'), 6,
     r"expired.crl: list 1 expired on .* UTC: fetch the CA's newest")
 
+bad("crl: of another key in the CA's name",
+    in_profile('client-auth = "request"', f'client-ca = "{certs}/ca.pem"',
+               f'crl = "{certs}/forged.crl"'), 6,
+    "forged.crl: list 1 is not signed by the CA whose name it has: fetch it anew")
 bad("crl: an empty directory",
     in_profile('client-auth = "request"', f'client-ca = "{certs}/ca.pem"',
                f'crl = "{certs}/no-crls"'), 6, "no-crls: holds no file NAME.crl")
@@ -357,7 +382,7 @@ bad("client: behind another section, lines are its own",
     'client "a" { }\nclient "b" {\ntimeout = 5\n}\nprofile "c" {\ntimeout = 0\n}\n', 6, "timeout is 0")
 
 os.unlink(path)
-bad("no file", None, 0, "cannot be read: No such file or directory")
+bad("no file", None, 0, r"cannot be read: No such file or directory: write one \(kseald.conf\(5\)\), or name another")
 bad("binary file", "workers = 1\n\0\n", 0, "binary data")
 
 # As another user: without root's right to read everything.
@@ -366,13 +391,28 @@ if os.geteuid() == 0:
         f.write(files("chain.pem", "unreadable.key"))
     os.chmod(certs, 0o755)
     os.chmod(path, 0o644)
-    p = subprocess.run([kseald, "-c", path, "-t"], capture_output=True, text=True, user=65534,
-                       group=65534, extra_groups=[])
+    nobody = {"capture_output": True, "text": True, "user": 65534, "group": 65534, "extra_groups": []}
+    p = subprocess.run([kseald, "-c", path, "-t"], **nobody)
     report("a key that cannot be read says who must be able to",
            None if p.returncode == 78 and re.search(
                r":3: .*unreadable.key: Permission denied: let user nobody read it", p.stderr)
            else f"{p.returncode} {p.stderr}")
+    p = subprocess.run([kseald, "-c", path, "-t", "--user=nobody"], capture_output=True, text=True)
+    report("so does a check for another user",
+           None if p.returncode == 78 and "let user nobody read it" in p.stderr else f"{p.returncode} {p.stderr}")
+    p = subprocess.run([kseald, "-c", path, "-t", "--user=root"], **nobody)
+    report("who is not root can't become another user",
+           None if p.returncode == 77 and "cannot become root: " in p.stderr and "start as root" in p.stderr
+           else f"{p.returncode} {p.stderr}")
+    os.chmod(path, 0o600)
+    p = subprocess.run([kseald, "-c", path, "-t"], **nobody)
+    report("a configuration that cannot be read says who must be able to",
+           None if p.returncode == 78 and p.stderr.startswith(
+               f"{path}: cannot be read: Permission denied: let user nobody read it")
+           else f"{p.returncode} {p.stderr}")
 
+status, out, err = check(None, "--user=no-such-user", "--check")
+report("--user: nobody of the name", None if status == 67 and "create it" in err else f"{status} {err}")
 status, out, err = check(None, "--version")
 report("--version", None if status == 0 and re.match(r"kseald \d+\.\d+", out) else out + err)
 status, out, err = check(None, "--help")
@@ -389,6 +429,45 @@ report("--log-format=json: a line is an object", problem)
 status, out, err = check(in_profile(), "-c", path, "--log-format=xml")
 report("--log-format: another is wrong usage",
        None if status == 64 and "text or json" in err else f"{status} {err}")
+
+# Keys in a token, of which no message may tell the PIN, and credentials of the unit.
+def with_key(key, certificate="chain.pem"):
+    return f'profile "web" {{\ncertificate = "{certs}/{certificate}"\nkey = "{key}"\n}}\n'
+
+
+TOKEN = "pkcs11:token=kseal;object="
+good("a key in a token, its PIN in a file", with_key(f"{TOKEN}server?pin-source=file:{certs}/pin"))
+good("a key in a token, its PIN in the URL", with_key(f"{TOKEN}server?pin-value=4321"))
+for name, url, pattern in (
+        ("no PIN", f"{TOKEN}server", r"object=server: the token wants another PIN: .*pin-source=FILE"),
+        ("a wrong PIN", f"{TOKEN}server?pin-value=9876", r"object=server: the token wants another PIN"),
+        ("no file with the PIN", f"{TOKEN}server?pin-source=file:{certs}/none",
+         r"object=server: its pin-source .*/none: No such file or directory: let kseald read it, or correct"),
+        ("no such key", f"{TOKEN}nothing?pin-value=4321", r"object=nothing: the token has no such key: p11tool"),
+        ("no such token", "pkcs11:token=none;object=server?pin-value=4321", "there is no such token: p11tool --list-tokens"),
+        ("not the certificate's", f"{TOKEN}rsa?pin-value=4321",
+         r"object=rsa: is not the key of the certificate in .*/chain\.pem: name the right pair"),
+        ("a TPM's", "tpmkey:uuid=7f468c16", "this GnuTLS can't use such keys: name a PEM file, or a pkcs11: URL; a TPM has those by tpm2-pkcs11")):
+    bad(f"a key in a token: {name}", with_key(url), 3, pattern)
+    status, out, err = check(None)
+    report(f"{name}: the PIN stays a secret", None if not re.search("4321|9876|pin-value=", out + err) else out + err)
+os.environ["CREDENTIALS_DIRECTORY"] = certs
+good("a credential of the unit", with_key("${CREDENTIALS_DIRECTORY}/server.key"))
+bad("no such credential", with_key("${CREDENTIALS_DIRECTORY}/none.key"), 3,
+    re.escape(f"{certs}/none.key: No such file or directory"))
+del os.environ["CREDENTIALS_DIRECTORY"]
+bad("no credentials at all", with_key("${CREDENTIALS_DIRECTORY}/server.key"), 3,
+    r"\$\{CREDENTIALS_DIRECTORY\} is not set: systemd sets it for a unit with LoadCredential=")
+bad("a variable that is not set", with_key("${KSEAL_TEST_KEYS}/server.key"), 3,
+    r"\$\{KSEAL_TEST_KEYS\} is not set: set it for kseald .* or write \$\{KSEAL_TEST_KEYS:-VALUE\}")
+bad("its line in a string of several", with_key("a\nb\n${KSEAL_TEST_KEYS}"), 5, "is not set")
+good("a variable with a default", with_key("${KSEAL_TEST_KEYS:-" + certs + "}/server.key"))
+good("one in a comment is none", f'# "${{KSEAL_TEST_KEYS}}"\n{in_profile()}')
+bad("a dollar sign", with_key(r"/\${KSEAL_TEST_KEYS}/none"), 3, r"/\$\{KSEAL_TEST_KEYS\}/none: No such file")
+for text in "${}", "${KSEAL_TEST_KEYS", "${A:B}":
+    bad(f"no variable: {text}", with_key(text + "/server.key"), 3, r"names no variable: write \$\{NAME\}")
+bad("a variable without quotes", in_profile("tickets = ${KSEAL_TEST_KEYS}"), 4,
+    "replaced between double quotes only")
 
 # The section "kernel".
 ONLY13 = f'profile "nfs" {{\n{C}\n{K}\nversions = {{ "1.3" }}\n}}\n'
@@ -410,6 +489,16 @@ bad("kernel: a typing error", ONLY13 + 'kernel {\nservers = "nfs"\n}\n', 7, "do 
 bad("a section after the section kernel is told by its line",
     'kernel {\nserver = "nfs"\n}\n' + ONLY13 + 'profile "x" {\n}\n', 9,
     'profile "x" has no certificate')
+
+# The section "metrics".
+for where in "/run/kseal/metrics", "127.0.0.1:9464", "[::1]:9464":
+    good(f"metrics: {where}", GOOD + f'}}\nmetrics {{\nlisten = "{where}"\n}}\n')
+for where in "9464", "localhost:9464", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:1x", "::1:9464", \
+        "metrics", "/" + 108 * "x":
+    bad(f"metrics: {where[:20]}", GOOD + f'}}\nmetrics {{\nlisten = "{where}"\n}}\n', 6,
+        f'listen is "{re.escape(where)}": write an absolute path, or ADDRESS:PORT')
+bad("metrics: nowhere", GOOD + '}\nmetrics {\n}\n', 5, 'listens nowhere: add listen = "/run/kseal/metrics"')
+bad("metrics: twice", GOOD + '}\n' + 2 * 'metrics {\nlisten = "/x"\n}\n', 10, 'a second section "metrics"')
 
 status, out, err = check(None, "--frobnicate")
 report("an unknown option is wrong usage", None if status == 64 else f"{status} {err}")

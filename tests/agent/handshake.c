@@ -66,10 +66,13 @@ int main(int argc, char **argv)
 	test_ends();
 	test_parts();
 	test_confine();
+	test_tokens();
 	test_clients();
 	test_client_tickets();
 	test_preambles();
 	test_negotiation();
+	test_limits();
+	test_watch();
 	test_certificates();
 	test_rule_kinds();
 	printf("1..%d\n", tests);

@@ -190,6 +190,27 @@ static void test_not_revoked(void)
 	must_reach(&s, &o);
 }
 
+/* A list that nobody has renewed says nothing of those who were revoked since. */
+static void test_old_revocations(void)
+{
+	static const char *const priorities[] = { PRIO_13, PRIO_12 };
+
+	for (int i = 0; i < 2; i++) {
+		struct server s1 = { .profile = "short-crl", .conn = to_name("example.test") };
+		struct server s2 = s1, s3 = { .profile = "short-crl" }, s4 = s3;
+		struct origin o1 = { .priority = priorities[i] }, o2 = o1;
+		struct client c1 = { .priority = priorities[i], .cert = "client-of-ca" }, c2 = c1;
+
+		must_reach(&s1, &o1);
+		must_seal(&s3, &c1);
+		time_shift = 3 * 3600;
+		must_not_reach(&s2, &o2, EKEYREJECTED, "certificate for example.test: the revocation list of its CA expired on");
+		must_fail(&s4, &c2, EKEYREJECTED, "client certificate: the revocation list");
+		time_shift = 0;
+		CHECK(o2.alert == GNUTLS_A_CERTIFICATE_UNKNOWN, "alert %d", o2.alert);
+	}
+}
+
 static void test_own_certificate(void)
 {
 	struct origin with12 = { .priority = PRIO_12, .ask = true };
@@ -291,6 +312,7 @@ void test_clients(void)
 	run_test("as client: the profile's server-name has the last word", test_profile_name);
 	run_test("as client: servers that are not trusted are told so", test_untrusted);
 	run_test("as client: a revocation list that does not name the server", test_not_revoked);
+	run_test("a revocation list whose time has passed", test_old_revocations);
 	run_test("as client: a certificate of our own", test_own_certificate);
 	run_test("as client: nothing in common is a protocol error", test_nothing_in_common);
 	run_test("as client: ALPN, answered and not", test_alpn);

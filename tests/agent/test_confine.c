@@ -31,7 +31,7 @@ static char linked[] = "/tmp/kseal-linked.XXXXXX";
 static char linked_file[64], link_name[512];
 
 /* Runs a function in a process; its exit status, or minus the signal that ended it. */
-static int in_child(void (*function)(void))
+int in_child(void (*function)(void))
 {
 	int status;
 	pid_t pid;
@@ -138,10 +138,21 @@ static void try_files(void)
 	CHECK(open("/dev/urandom", O_RDONLY) >= 0, "%s", strerror(errno));
 }
 
+/* Those of the unit, named or not: systemd has put them there for this agent. */
+static void try_credentials(void)
+{
+	setenv("CREDENTIALS_DIRECTORY", outside, 1);
+	CHECK(confine_files() == 0, "%s", strerror(errno));
+	CHECK(open(outside_file, O_RDONLY) >= 0, "%s: %s", outside_file, strerror(errno));
+	errno = 0;
+	CHECK(open(outside_file, O_WRONLY) < 0 && errno == EACCES, "%s", strerror(errno));
+}
+
 static void test_files(void)
 {
 	CHECK(open(outside_file, O_RDONLY) >= 0, "%s: %s", outside_file, strerror(errno));
 	CHECK(in_child(try_files) == 0);
+	CHECK(in_child(try_credentials) == 0);
 }
 
 /* What an agent does once it has started: handshakes, and a reload. */

@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <linux/tls.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../../agent/credentials.h"
+#include "../../agent/named_group.h"
 #include "../../agent/priority.h"
 #include "check.h"
 #include "origin.h"
@@ -106,6 +108,30 @@ static void test_groups(void)
 	must_fail(&s3, &other, EPROTO, "");
 }
 
+/* With a profile that is there only if GnuTLS has the group. */
+static void test_hybrid(void)
+{
+	struct client good = { .priority = PRIO_13 GROUP("X25519-MLKEM768") };
+	struct client other = { .priority = PRIO_13 GROUP("X25519") };
+	struct server s1 = { .profile = "hybrid" }, s2 = s1;
+
+	must_seal(&s1, &good);
+	CHECK(s1.outcome.group == 0x11ec, "%#x", s1.outcome.group);
+	must_fail(&s2, &other, EPROTO, "");
+}
+
+static void try_hybrid(void)
+{
+	static const char name[] = "named-groups: X25519MLKEM768, and no other";
+	char reason[64];
+
+	snprintf(reason, sizeof(reason), "GnuTLS %s does not have it", gnutls_check_version(NULL));
+	if (kseal_named_group_usable(kseal_named_group_find("X25519MLKEM768")))
+		run_test(name, test_hybrid);
+	else
+		skip_test(name, reason);
+}
+
 static void test_priority(void)
 {
 	struct client x448 = { .priority = PRIO_13 GROUP("X448") };
@@ -130,7 +156,8 @@ static void test_legacy(void)
 	struct client dhe = { .priority = PRIO_12 KX("DHE-RSA") };
 	struct client unnamed = { .priority = PRIO_12 KX("DHE-RSA") ":-GROUP-ALL" };
 	struct client good = { .priority = PRIO_12 };
-	struct server s1 = { .profile = "legacy" }, s2 = s1, s3 = s1, s4 = s1;
+	struct client bare = { .priority = PRIO_12 KX("RSA") ":%NO_EXTENSIONS" };
+	struct server s1 = { .profile = "legacy" }, s2 = s1, s3 = s1, s4 = s1, s5 = s1;
 
 	must_seal(&s1, &rsa);
 	CHECK(rsa.kx == GNUTLS_KX_RSA, "%s", gnutls_kx_get_name(rsa.kx));
@@ -140,6 +167,8 @@ static void test_legacy(void)
 	/* who can do better gets better */
 	must_seal(&s4, &good);
 	CHECK(good.kx == GNUTLS_KX_ECDHE_RSA, "%s", gnutls_kx_get_name(good.kx));
+	/* RFC 5246 section 7.4.1.2: a ClientHello may end before its extensions */
+	must_seal(&s5, &bare);
 }
 
 static void test_no_legacy(void)
@@ -221,6 +250,7 @@ void test_negotiation(void)
 	run_test("ciphers that the kernel does not have are not replaced by others",
 		 test_ciphers_of_the_kernel);
 	run_test("named-groups: the first in common, and no other", test_groups);
+	try_hybrid();
 	run_test("priority: what it says, less what kseal can't do", test_priority);
 	run_test("legacy: static RSA and finite fields, for clients that have nothing better",
 		 test_legacy);

@@ -100,9 +100,9 @@ static void test_resumption(void)
 
 time_t time_shift;
 
-static time_t shifted_time(time_t *t)
+time_t __wrap_time(time_t *t)
 {
-	time_t now = time(NULL) + time_shift;
+	time_t now = __real_time(NULL) + time_shift;
 
 	if (t)
 		*t = now;
@@ -131,7 +131,7 @@ static void test_resumption_verifies(void)
 
 void test_peers(void)
 {
-	gnutls_global_set_time_function(shifted_time);
+	gnutls_global_set_time_function(__wrap_time);
 	run_test("a required client certificate is reported", test_client_certificate);
 	run_test("a requested client certificate", test_request);
 	run_test("client certificates that are refused, with the right alert",

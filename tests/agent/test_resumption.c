@@ -140,6 +140,33 @@ static void test_verified_anew(void)
 	CHECK(strstr(s2.outcome.reason, "expired"), "%s", s2.outcome.reason);
 }
 
+/*
+ * What a session remembers of its server comes to an end: then it is a full handshake
+ * again, in which the server shows what it has now.
+ */
+static void test_out_of_date(void)
+{
+	static const struct origin first[] = {
+		{ .cert = "short-server" },
+		{ .cert = "server", .staple = "short-server.ocsp" },
+	};
+	static unsigned int port = 10000;
+
+	for (size_t i = 0; i < sizeof(first) / sizeof(*first); i++) {
+		struct origin o1 = first[i];
+		struct origin o2 = { .priority = priority, .tickets = &sealing_key };
+		struct server s1 = to("example.test", ++port, 0), s2 = s1;
+
+		o1.priority = priority;
+		o1.tickets = &sealing_key;
+		must_reach(&s1, &o1);
+		time_shift = 3 * 3600;
+		must_reach(&s2, &o2);
+		time_shift = 0;
+		CHECK(!s2.outcome.resumed, "%zu", i);
+	}
+}
+
 /* A real session's data, under any key. */
 static gnutls_datum_t some_data(void)
 {
@@ -161,7 +188,7 @@ static void put_copy(struct kseal_resumption *t, const gnutls_datum_t *data, con
 
 	snprintf(key.server, sizeof(key.server), "%s", server);
 	memcpy(copy.data, data->data, data->size);
-	kseal_resumption_put(t, &key, &copy);
+	kseal_resumption_put(t, &key, &copy, time(NULL) + 3600);
 	CHECK(!copy.data);
 }
 
@@ -188,7 +215,7 @@ static void test_store(void)
 	int left = 0;
 
 	memset(garbage.data, 0, 10);
-	kseal_resumption_put(t, &key, &garbage);
+	kseal_resumption_put(t, &key, &garbage, time(NULL) + 3600);
 	CHECK(count(t, "g", 0) == 0, "no session's data");
 
 	for (int i = 0; i < 10; i++) {
@@ -221,6 +248,8 @@ void test_client_tickets(void)
 	run_test("as client: TLS 1.3 resumption verifies the server anew", test_verified_anew);
 	run_test("as client: TLS 1.3, resumed with a certificate that must be stapled",
 		 test_must_staple);
+	run_test("as client: TLS 1.3, a session that remembers what is out of date",
+		 test_out_of_date);
 	run_test("as client: TLS 1.3, a ticket that is not whole", test_damaged);
 	run_test("as client: a server without tickets", test_no_tickets);
 	run_test("as client: tickets = off", test_switched_off);
@@ -229,6 +258,8 @@ void test_client_tickets(void)
 	run_test("as client: TLS 1.2 resumes", test_resumes);
 	run_test("as client: TLS 1.2, resumed with a certificate that must be stapled",
 		 test_must_staple);
+	run_test("as client: TLS 1.2, a session that remembers what is out of date",
+		 test_out_of_date);
 	run_test("as client: TLS 1.2, a server that has forgotten", test_forgotten);
 	run_test("as client: TLS 1.2 resumption verifies the server anew", test_verified_anew);
 	gnutls_free(sealing_key.data);

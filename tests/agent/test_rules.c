@@ -67,6 +67,69 @@ static void test_matches(void)
 	gnutls_free(der.data);
 }
 
+/*
+ * A certificate with one name, in which # is a zero byte: the extension is made by hand,
+ * as GnuTLS would end the name there. @tag is that of GeneralName (RFC 5280 section 4.2.1.6).
+ */
+static gnutls_datum_t with_name(unsigned char tag, const char *name)
+{
+	size_t size = strlen(name);
+	gnutls_datum_t pem, der = { NULL, 0 };
+	unsigned char san[64] = { 0x30, 2 + size, 0x80 | tag, size };
+	gnutls_x509_privkey_t key;
+	gnutls_x509_crt_t crt;
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/client.key", test_directory);
+	CHECK(gnutls_load_file(path, &pem) == 0, "%s", path);
+	gnutls_x509_privkey_init(&key);
+	CHECK(gnutls_x509_privkey_import(key, &pem, GNUTLS_X509_FMT_PEM) == 0);
+	gnutls_x509_crt_init(&crt);
+	gnutls_x509_crt_set_version(crt, 3);
+	gnutls_x509_crt_set_serial(crt, "\1", 1);
+	gnutls_x509_crt_set_activation_time(crt, time(NULL));
+	gnutls_x509_crt_set_expiration_time(crt, time(NULL) + 3600);
+	gnutls_x509_crt_set_key(crt, key);
+	for (size_t i = 0; i < size; i++)
+		san[4 + i] = name[i] == '#' ? '\0' : name[i];
+	CHECK(gnutls_x509_crt_set_extension_by_oid(crt, GNUTLS_X509EXT_OID_SAN, san, 4 + size,
+						   0) == 0);
+	CHECK(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0) == 0);
+	CHECK(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_DER, &der) == 0);
+	gnutls_x509_crt_deinit(crt);
+	gnutls_x509_privkey_deinit(key);
+	gnutls_free(pem.data);
+	return der;
+}
+
+/* A CA that reads names as C strings has checked no more than what is before the zero. */
+static void test_zero_bytes(void)
+{
+	enum { EMAIL = 1, DNS = 2, URI = 6 };
+	static const struct {
+		unsigned char tag;
+		const char *name;
+		const char *rules[3];
+	} cases[] = {
+		{ DNS, "evil#.client.test", { "dns:*.client.test" } },
+		{ DNS, "client.test#.evil.test",
+		  { "dns:client.test", "dns:*.test", "dns:*.evil.test" } },
+		{ EMAIL, "a@evil.test#@client.test",
+		  { "email:@client.test", "email:@evil.test", "email:a@evil.test" } },
+		{ EMAIL, "a@client.test#.evil.test",
+		  { "email:@client.test", "email:a@client.test" } },
+		{ URI, "spiffe://test/a#b", { "uri:spiffe://test/a", "uri:spiffe://test/*" } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		gnutls_datum_t der = with_name(cases[i].tag, cases[i].name);
+
+		for (int j = 0; j < 3 && cases[i].rules[j]; j++)
+			CHECK(!allows(cases[i].rules[j], &der), "%zu %s", i, cases[i].rules[j]);
+		gnutls_free(der.data);
+	}
+}
+
 static void test_fingerprint(void)
 {
 	gnutls_datum_t der = read_der("allowed"), other = read_der("client");
@@ -135,11 +198,34 @@ static void test_servers_ruled(void)
 	CHECK(bad.alert == GNUTLS_A_ACCESS_DENIED, "alert %d", bad.alert);
 }
 
+/* What raw public keys are for: a self-signed certificate, and no other of that name. */
+static void test_pinned(void)
+{
+	static const char *const priorities[] = { PRIO_13, PRIO_12 };
+
+	for (int i = 0; i < 2; i++) {
+		struct client good = { .priority = priorities[i], .cert = "pinned" };
+		struct client bad = { .priority = priorities[i], .cert = "unpinned" };
+		struct origin server = { .priority = priorities[i], .cert = "pinned-server" };
+		struct origin other = { .priority = priorities[i], .cert = "unpinned-server" };
+		struct server s1 = { .profile = "pinned" }, s2 = s1, s3 = s1, s4;
+
+		must_seal(&s1, &good);
+		must_fail(&s2, &bad, EKEYREJECTED, "");
+		snprintf(s3.conn.server_name, sizeof(s3.conn.server_name), "example.test");
+		s4 = s3;
+		must_reach(&s3, &server);
+		must_not_reach(&s4, &other, EKEYREJECTED, "The certificate is NOT trusted");
+	}
+}
+
 void test_rule_kinds(void)
 {
 	run_test("rules: each kind matches its names and no others", test_matches);
+	run_test("rules: a name with a zero byte in it matches nothing", test_zero_bytes);
 	run_test("rules: fingerprints", test_fingerprint);
 	run_test("rules: what is none", test_malformed);
 	run_test("rules: clients, allowed and not", test_clients_ruled);
 	run_test("rules: servers, allowed and not", test_servers_ruled);
+	run_test("a self-signed certificate in place of a CA pins a key", test_pinned);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The benchmark: the same loops over plain TCP, kseal, the kernel's tls, OpenSSL
- * and GnuTLS, in one boot. tests/bench/run starts it in a virtual machine; it also
+ * and GnuTLS, in one boot; or, through simulated network cards, with and without their
+ * help. tests/bench/run starts it in a virtual machine; it also
  * runs on any machine where kseal and tls are loaded.
  *
  * It judges data, not time: the exit status is 1 if what arrives is not what was
@@ -23,11 +24,12 @@ struct options options = {
 	.repeats	= 5,
 	.bytes		= 32 * MIB,
 	.file		= 256 * MIB,
-	.sockets	= 1000,
+	.sockets	= 8000,
 };
 
 static const struct transport * const transports[MAX_TRANSPORTS] = {
 	&plain_transport, &kseal_transport, &tls_transport, &openssl_transport, &gnutls_transport,
+	&kseal_card_transport, &tls_card_transport,
 };
 
 #define BULK_CASE(_name, _ends, _write, _read, ...)			\
@@ -37,28 +39,29 @@ static const struct transport * const transports[MAX_TRANSPORTS] = {
 /* The targets are what the project has set itself. */
 static const struct bench_case tests[] = {
 	BULK_CASE("bulk 1K", BOTH, 1, 64),
-	BULK_CASE("bulk 4K", BOTH, 4, 64),
-	BULK_CASE("bulk 16K", BOTH, 16, 64, .whole_openssl = 0.85),
+	BULK_CASE("bulk 4K", BOTH, 4, 64, .cards = true),
+	BULK_CASE("bulk 16K", BOTH, 16, 64, .cards = true, .whole_openssl = 0.85),
 	BULK_CASE("bulk 64K", BOTH, 64, 64, .whole_openssl = 0.85),
 	BULK_CASE("bulk 256K", BOTH, 256, 64, .whole_openssl = 0.85),
 	BULK_CASE("bulk 16K, 4K reads", BOTH, 16, 4),
 	{ .name = "bulk 16K, 64 conns", .kind = BULK, .write = 16 * KIB, .read = 64 * KIB,
 	  .conns = 64 },
-	{ .name = "sendfile", .kind = SENDFILE, .write = 64 * KIB, .read = 64 * KIB, .conns = 1 },
+	{ .name = "sendfile", .kind = SENDFILE, .write = 64 * KIB, .read = 64 * KIB, .conns = 1,
+	  .cards = true },
 	{ .name = "100 B streamed", .kind = STREAM, .write = 100, .read = 64 * KIB, .conns = 1,
 	  .whole_tls = 0.4 },
 	{ .name = "100 B ping-pong", .kind = PINGPONG, .write = 100, .read = 100, .conns = 1,
 	  .whole_tls = 0.9 },
 	BULK_CASE("TX 1K", TX, 1, 64),
-	BULK_CASE("TX 4K", TX, 4, 64),
-	BULK_CASE("TX 16K", TX, 16, 64, .overhead = 0.5),
+	BULK_CASE("TX 4K", TX, 4, 64, .cards = true),
+	BULK_CASE("TX 16K", TX, 16, 64, .cards = true, .overhead = 0.5),
 	BULK_CASE("TX 64K", TX, 64, 64, .overhead = 0.5),
 	BULK_CASE("TX 256K", TX, 256, 64, .overhead = 0.5),
 	{ .name = "TX sendfile", .kind = SENDFILE, .ends = TX, .write = 64 * KIB, .conns = 1,
-	  .overhead = 0.5 },
+	  .cards = true, .overhead = 0.5 },
 	{ .name = "TX 100 B streamed", .kind = STREAM, .ends = TX, .write = 100, .conns = 1 },
-	BULK_CASE("RX 64K reads", RX, 16, 64, .overhead = 0.4),
-	BULK_CASE("RX 4K reads", RX, 16, 4),
+	BULK_CASE("RX 64K reads", RX, 16, 64, .cards = true, .overhead = 0.4),
+	BULK_CASE("RX 4K reads", RX, 16, 4, .cards = true),
 	BULK_CASE("RX 64K reads, 1K rec.", RX, 1, 64),
 };
 
@@ -122,8 +125,12 @@ static const char *try_transport(const struct transport *t)
 	struct end a, b;
 	const char *reason;
 
+	if (options.cards)
+		cards_prepare(t, true);
 	connect_pairs(&a, &b, 1);
 	reason = t->open(&a, &b, BOTH);
+	if (!reason && options.cards)
+		reason = cards_check(t, BOTH);
 	close_pairs(t, &a, &b, 1);
 	return reason;
 }
@@ -137,6 +144,8 @@ static void choose(struct results *r)
 	for (i = 0; i < MAX_TRANSPORTS; i++) {
 		const struct transport *t = transports[i];
 
+		if (options.cards ? !t->in_kernel : t->in_card)
+			continue;
 		if (options.transports && !listed(options.transports, t->name))
 			continue;
 		reason = try_transport(t);
@@ -148,7 +157,8 @@ static void choose(struct results *r)
 		}
 	}
 	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-		if ((!options.only || strstr(tests[i].name, options.only)) &&
+		if ((!options.cards || tests[i].cards) &&
+		    (!options.only || strstr(tests[i].name, options.only)) &&
 		    (!options.exactly || !strcmp(tests[i].name, options.exactly)))
 			r->tests[r->nr_tests++] = &tests[i];
 }
@@ -196,6 +206,8 @@ static void measure_all(struct results *r)
 static const char usage[] =
 "Usage: bench [OPTION]...\n"
 "Measures TLS record layers side by side, over loopback.\n"
+"  --cards             through simulated network cards, with and without their\n"
+"                      help: some of the cases, always TLS 1.2, no memory\n"
 "  --icount            the clock counts instructions, one a nanosecond\n"
 "                      (qemu -icount shift=0,sleep=off -smp 1)\n"
 "  --tls 1.2|1.3       protocol version (1.3)\n"
@@ -203,10 +215,11 @@ static const char usage[] =
 "  --repeats N         of everything, interleaved (5; with --icount 3)\n"
 "  --bytes MIB         sent in a case (32; with --icount 8)\n"
 "  --file MIB          size of the file for sendfile (256; with --icount 8)\n"
-"  --sockets N         connections for the measurement of memory (1000; 0: none)\n"
+"  --sockets N         connections for the measurement of memory (8000; 0: none)\n"
 "  --only TEXT         only the cases whose name contains TEXT\n"
 "  --case NAME         only this one\n"
-"  --transports LIST   plain,kseal,tls.ko,openssl,gnutls or some of them\n"
+"  --transports LIST   plain,kseal,tls.ko,openssl,gnutls or some of them; with\n"
+"                      --cards plain,kseal,tls.ko,kseal hw,tls.ko hw\n"
 "  --json FILE         write the results there, too\n";
 
 static int parse_number(const char *text, int least, int most)
@@ -223,6 +236,7 @@ static void parse(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "icount", no_argument, NULL, 'i' },
+		{ "cards", no_argument, NULL, 'n' },
 		{ "tls", required_argument, NULL, 't' },
 		{ "cipher", required_argument, NULL, 'c' },
 		{ "repeats", required_argument, NULL, 'r' },
@@ -243,13 +257,16 @@ static void parse(int argc, char **argv)
 		if (!strcmp(argv[i], "--icount")) {
 			options.instructions = true;
 			options.repeats = 3;
-			options.bytes = 8 * MIB;
-			options.file = 8 * MIB;
+			options.bytes = 32 * MIB;
+			options.file = 32 * MIB;
 		}
+		if (!strcmp(argv[i], "--cards"))
+			options.cards = true;
 	}
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (opt) {
 		case 'i':
+		case 'n':
 			break;
 		case 't':
 			if (strcmp(optarg, "1.2") && strcmp(optarg, "1.3"))
@@ -296,6 +313,11 @@ static void parse(int argc, char **argv)
 	if (optind < argc) {
 		fputs(usage, stderr);
 		exit(2);
+	}
+	/* all that cards can do; memory is not theirs */
+	if (options.cards) {
+		options.tls13 = false;
+		options.sockets = 0;
 	}
 }
 

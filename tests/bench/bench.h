@@ -17,11 +17,12 @@
 #define MAX_CONNS	64
 #define MAX_REPEATS	32
 #define MAX_CASES	32
-#define MAX_TRANSPORTS	5
+#define MAX_TRANSPORTS	7
 
 /**
  * struct options - of the command line
  * @instructions: the clock counts instructions, one a nanosecond (QEMU -icount)
+ * @cards: through simulated network cards instead of loopback
  * @tls13: TLS 1.3, else 1.2
  * @key_bits: 128 or 256
  * @repeats: of the whole list of cases
@@ -35,6 +36,7 @@
  */
 struct options {
 	bool instructions;
+	bool cards;
 	bool tls13;
 	int key_bits;
 	int repeats;
@@ -82,6 +84,7 @@ union key_info;
 
 const void *records_key(int direction, unsigned int *len);
 void records_seal(int direction, size_t record, size_t len, struct buffer *out);
+void records_frame(size_t record, size_t len, struct buffer *out);
 const char *records_open(int direction, const struct buffer *wire, struct buffer *plain);
 
 /**
@@ -108,6 +111,7 @@ struct end {
  * struct transport - a way to carry bytes
  * @name: as printed
  * @in_kernel: sends and receives with the socket's own system calls
+ * @in_card: its cipher is a network card's
  * @open: make TLS of a plain connection; returns NULL or the reason why not.
  *	Asked with BOTH on a connection of its own to see whether it can run at all
  * @send: bytes sent, all of them unless it failed
@@ -118,6 +122,7 @@ struct end {
 struct transport {
 	const char *name;
 	bool in_kernel;
+	bool in_card;
 	const char *(*open)(struct end *a, struct end *b, enum ends ends);
 	ssize_t (*send)(struct end *e, const void *data, size_t len);
 	ssize_t (*recv)(struct end *e, void *data, size_t len);
@@ -127,10 +132,16 @@ struct transport {
 
 extern const struct transport plain_transport, kseal_transport, tls_transport;
 extern const struct transport openssl_transport, gnutls_transport;
+extern const struct transport kseal_card_transport, tls_card_transport;
 
 /* transport.c */
 void connect_pairs(struct end *a, struct end *b, int n);
 void close_pairs(const struct transport *t, struct end *a, struct end *b, int n);
+
+/* cards.c */
+void cards_enter(const char *end);
+void cards_prepare(const struct transport *t, bool cipher);
+const char *cards_check(const struct transport *t, enum ends ends);
 
 /* userspace.c */
 void userspace_init(void);
@@ -152,6 +163,7 @@ enum kind { BULK, SENDFILE, STREAM, PINGPONG };
  * @write: bytes at a time; for RX the size of a record
  * @read: bytes at a time
  * @conns: connections, in turn; more than one: the receiver uses epoll
+ * @cards: it is measured through cards, too
  * @overhead: target: kseal's overhead against tls.ko's; 0: none
  * @whole_tls: target: kseal's whole cost against tls.ko's
  * @whole_openssl: target: the same against OpenSSL's
@@ -163,6 +175,7 @@ struct bench_case {
 	size_t write;
 	size_t read;
 	int conns;
+	bool cards;
 	double overhead;
 	double whole_tls;
 	double whole_openssl;

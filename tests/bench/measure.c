@@ -451,6 +451,8 @@ static void prepare_stream(struct run *r)
 
 	if (r->t->capture) {
 		r->t->capture(&r->a[0], record, r->total, &stream);
+	} else if (r->t->in_card && !r->check) {
+		records_frame(record, r->total, &stream);
 	} else if (r->t != &plain_transport) {
 		records_seal(TO_B, record, r->total, &stream);
 	} else {
@@ -466,12 +468,16 @@ static bool prepare(struct run *r)
 	const char *error = NULL;
 	int i;
 
+	if (options.cards)
+		cards_prepare(r->t, r->check);
 	connect_pairs(r->a, r->b, r->c->conns);
 	for (i = 0; i < r->c->conns && !error; i++) {
 		error = r->t->open(&r->a[i], &r->b[i], r->c->ends);
 		set_timeouts(&r->a[i]);
 		set_timeouts(&r->b[i]);
 	}
+	if (!error && options.cards)
+		error = cards_check(r->t, r->c->ends);
 	if (error)
 		fail(r, r->t->name, error);
 	else if (r->c->ends == RX)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Connections over loopback, and the transports whose record layer is in the
- * kernel: none, kseal in its explicit mode, and the kernel's own tls. Called by
- * measure.c and floors.c.
+ * Connections over loopback or through cards (cards.c), and the transports whose record
+ * layer is in the kernel: none, kseal, keyed as the agent keys it, and the kernel's own
+ * tls. Called by measure.c and floors.c.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/kseal.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -31,14 +32,20 @@ void connect_pairs(struct end *a, struct end *b, int n)
 	socklen_t len = sizeof(in);
 	int listener, i;
 
+	if (options.cards) {
+		in.sin_addr.s_addr = inet_addr("10.77.0.2");
+		cards_enter("b");
+	}
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener < 0 || bind(listener, (struct sockaddr *)&in, sizeof(in)) ||
 	    listen(listener, 16) || getsockname(listener, (struct sockaddr *)&in, &len))
-		die("listening on loopback: %s", strerror(errno));
+		die("listening: %s", strerror(errno));
+	if (options.cards)
+		cards_enter("a");
 	for (i = 0; i < n; i++) {
 		a[i] = (struct end){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
 		if (a[i].fd < 0 || connect(a[i].fd, (struct sockaddr *)&in, sizeof(in)))
-			die("connecting over loopback: %s", strerror(errno));
+			die("connecting: %s", strerror(errno));
 		b[i] = (struct end){ .fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC) };
 		if (b[i].fd < 0)
 			die("accept: %s", strerror(errno));
@@ -119,9 +126,27 @@ static const char *plain_open(struct end *a, struct end *b, enum ends ends)
 	return NULL;
 }
 
+/* Of the keys that are there: as the agent does, so that they can be renewed. */
+static const char *set_secrets(int fd, bool tx, bool rx)
+{
+	static const uint8_t secret[48] = { 1 };
+	unsigned int len = options.key_bits == 128 ? 32 : 48;
+
+	if ((tx && setsockopt(fd, SOL_TLS, KSEAL_TX_SECRET, secret, len)) ||
+	    (rx && setsockopt(fd, SOL_TLS, KSEAL_RX_SECRET, secret, len)))
+		return "the traffic secrets are refused";
+	return NULL;
+}
+
 static const char *kseal_open(struct end *a, struct end *b, enum ends ends)
 {
-	return ulp_open("kseal", a, b, ends);
+	const char *error = ulp_open("kseal", a, b, ends);
+
+	if (!error && options.tls13 && ends != RX)
+		error = set_secrets(a->fd, true, ends == BOTH);
+	if (!error && options.tls13 && ends != TX)
+		error = set_secrets(b->fd, ends == BOTH, true);
+	return error;
 }
 
 static const char *tls_open(struct end *a, struct end *b, enum ends ends)
@@ -148,15 +173,18 @@ static ssize_t socket_recv(struct end *e, void *data, size_t len)
 	return recv(e->fd, data, len, 0);
 }
 
-#define KERNEL_TRANSPORT(_id, _name)			\
+#define KERNEL_TRANSPORT(_id, _name, _open, _in_card)	\
 const struct transport _id##_transport = {		\
 	.name		= (_name),			\
 	.in_kernel	= true,				\
-	.open		= _id##_open,			\
+	.in_card	= (_in_card),			\
+	.open		= (_open),			\
 	.send		= socket_send,			\
 	.recv		= socket_recv,			\
 }
 
-KERNEL_TRANSPORT(plain, "plain");
-KERNEL_TRANSPORT(kseal, "kseal");
-KERNEL_TRANSPORT(tls, "tls.ko");
+KERNEL_TRANSPORT(plain, "plain", plain_open, false);
+KERNEL_TRANSPORT(kseal, "kseal", kseal_open, false);
+KERNEL_TRANSPORT(tls, "tls.ko", tls_open, false);
+KERNEL_TRANSPORT(kseal_card, "kseal hw", kseal_open, true);
+KERNEL_TRANSPORT(tls_card, "tls.ko hw", tls_open, true);

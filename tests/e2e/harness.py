@@ -26,6 +26,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 HERE = os.path.join(TOP, "tests", "e2e")
 KO = os.environ.get("KSEAL_KO", os.path.join(TOP, "kseal.ko"))
 KSEALD = os.environ.get("KSEAL_KSEALD", os.path.join(TOP, "agent", "kseald"))
+KEYLOG_KSEALD = os.path.join(TOP, "build", "keylog", "kseald")  # make KEYLOG=1
 KSEAL = os.environ.get("KSEAL_CLI", os.path.join(TOP, "tools", "kseal"))
 BIN = os.path.join(HERE, "bin")
 PYTHON = "/usr/bin/python3"
@@ -38,6 +39,7 @@ TLS_RX = 2
 KSEAL_PROFILE = 0x4B01
 KSEAL_TX_SECRET = 0x4B02
 KSEAL_RX_SECRET = 0x4B03
+KSEAL_SERVER_NAME = 0x4B04
 
 NAME = "example.test"
 SLOW = 1            # set by calibrate()
@@ -369,6 +371,8 @@ PROFILES = {
     "user": {"users": [str(UNPRIVILEGED)]},
     "hasty": {"timeout": 1},
     "patient": {"timeout": 600},
+    "fair": {"timeout": 600, "max-handshakes-per-address": 4},
+    "few": {"timeout": 600, "max-handshakes": 2, "handshake-queue": 2},
     "proxy": {"client-ca": "ca.crt", "client-auth": "request", "proxy-protocol": "v2"},
     "rude": {"truncation": "tolerate"},
 }
@@ -423,11 +427,12 @@ class Agent:
         except (OSError, ValueError):
             return 0
 
-    def start(self, env=None):
+    def start(self, env=None, program=None, options=()):
         if self.pid():
             return
+        program = program or KSEALD     # as it is now: a test may upgrade it
         with open(self.log, "a") as log:
-            child = subprocess.Popen([KSEALD, "-c", self.config], stdin=subprocess.DEVNULL,
+            child = subprocess.Popen([program, "-c", self.config, *options], stdin=subprocess.DEVNULL,
                                      stdout=log, stderr=log, start_new_session=True,
                                      env=dict(os.environ, **(env or {})))
         with open(self.pidfile, "w") as f:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """The agent dies, comes back, and holds its secrets."""
 
+import contextlib
 import os
 import random
 import re
+import shutil
 import signal
 import threading
 import time
@@ -166,6 +168,67 @@ def the_agent_gives_no_key_away():
         harness.agent.start()
 
 
+# What a TLS library writes down as client is what the agent writes down as server.
+@test
+def an_agent_built_for_it_writes_down_secrets_if_asked():
+    log, asked = path("agent.keys"), path("environment.keys")
+    harness.agent.stop()
+    begin = os.path.getsize(harness.agent.log)
+    harness.agent.start({"SSLKEYLOGFILE": asked}, harness.KEYLOG_KSEALD, [f"--unsafe-keylog={log}"])
+    try:
+        for version in VERSIONS:
+            ctx = context(version)
+            ctx.keylog_filename = path("client.keys")
+            conn, peer = pair(ctx)
+            conn.close()
+            peer.close()
+        with open(path("client.keys")) as f:
+            wanted = [line for line in f if not line.startswith("#")]
+        with open(log) as f:
+            eq(sorted(f), sorted(wanted), "lines")
+        labels = {line.split()[0] for line in wanted}
+        assert {"CLIENT_RANDOM", "CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"} <= labels, labels
+        eq(os.stat(log).st_mode & 0o7777, 0o600, "mode")
+        with open(harness.agent.log) as f:
+            f.seek(begin)
+            assert "secrets of ALL handshakes are written to" in f.read(), "no warning"
+        # Not asked, though it could and the environment wishes it: nothing.
+        size = os.path.getsize(log)
+        harness.agent.stop()
+        harness.agent.start({"SSLKEYLOGFILE": asked}, harness.KEYLOG_KSEALD)
+        still_serves(listener())
+        eq(os.path.getsize(log), size, "size")
+        assert not os.path.exists(asked), "SSLKEYLOGFILE was written"
+    finally:
+        harness.agent.stop()
+        harness.agent.start()
+
+
+@test
+def secrets_are_written_where_only_the_agent_reads():
+    def refused(file, why):
+        done = run(harness.KEYLOG_KSEALD, "-c", harness.agent.config, f"--unsafe-keylog={file}",
+                   check=False, timeout=20 * harness.SLOW)
+        eq(done.returncode, 73, "exit status")
+        assert why in done.stdout, done.stdout
+
+    shared = path("shared.keys")
+    with open(shared, "w"):
+        os.chmod(shared, 0o640)
+    refused(shared, "others may read it")
+    os.chmod(shared, 0o600)
+    os.symlink(shared, path("link.keys"))
+    refused(path("link.keys"), "symbolic link")
+    os.mkfifo(path("fifo.keys"), 0o600)
+    refused(path("fifo.keys"), "fifo.keys: ")
+    refused(path("nonesuch/keys"), "No such file or directory")
+    eq(os.path.getsize(shared), 0, "size")
+    # and the agent that everybody has knows no such option
+    done = run(harness.KSEALD, f"--unsafe-keylog={shared}", check=False, timeout=20 * harness.SLOW)
+    eq(done.returncode, 64, "exit status")
+    assert "unrecognized option" in done.stdout, done.stdout
+
+
 @test
 def a_wrong_configuration_is_told_with_file_and_line():
     good = {"certificate": path("server.crt"), "key": path("server.key")}
@@ -221,3 +284,119 @@ def the_agents_part_needs_the_right():
         eq(done.returncode, 1)
         assert "CAP_NET_ADMIN" in done.stdout, done.stdout
     Child(unprivileged).wait()
+
+
+@test(timeout=120)
+def a_key_may_lie_in_a_token():
+    where = path("tokens")
+    os.makedirs(where)
+    with open(path("softhsm2.conf"), "w") as f:
+        f.write(f"directories.tokendir = {where}\nobjectstore.backend = file\n")
+    with open(path("pin"), "w") as f:
+        f.write("4321")
+    env = {"SOFTHSM2_CONF": path("softhsm2.conf")}
+    all_env = dict(os.environ, **env)
+    run("softhsm2-util", "--init-token", "--free", "--label", "kseal", "--so-pin", "87654321",
+        "--pin", "4321", env=all_env)
+    run("openssl", "pkcs8", "-topk8", "-nocrypt", "-in", path("server.key"), "-out", path("server.p8"))
+    run("softhsm2-util", "--import", path("server.p8"), "--token", "kseal", "--label", "server",
+        "--id", "01", "--pin", "4321", env=all_env)
+    url = f"pkcs11:token=kseal;object=server?pin-source=file:{path('pin')}"
+    with open(harness.agent.config) as f:
+        before = f.read()
+    harness.agent.stop()
+    try:
+        with open(harness.agent.config, "a") as f:
+            f.write(f'profile "token" {{\n\tcertificate = "{path("server.crt")}"\n\tkey = "{url}"\n}}\n')
+        harness.agent.start(env)
+        sock = listener("token")
+        for _ in range(2):
+            peers = [client(port_of(sock)) for _ in range(4)]
+            conns = [accept(sock) for _ in peers]       # in whatever order
+            for peer in peers:
+                peer.send(b"signed by a token")
+            for conn in conns:
+                eq(conn.recv(100), b"signed by a token")
+            for end in conns + peers:
+                end.close()
+            run(harness.KSEAL, "reload")
+        # No such key any more: the old configuration goes on.
+        with open(harness.agent.config) as f:
+            text = f.read()
+        with open(harness.agent.config, "w") as f:
+            f.write(text.replace("object=server", "object=nothing"))
+        done = run(harness.KSEAL, "reload", check=False)
+        assert done.returncode and "object=nothing: the token has no such key" in done.stdout, done.stdout
+        peer = client(port_of(sock))
+        accept(sock).close()
+        peer.close()
+    finally:
+        with open(harness.agent.config, "w") as f:
+            f.write(before)
+        harness.agent.stop()
+        harness.agent.start()
+
+
+# Kubernetes mounts a secret so: NAME is a link to ..data/NAME, ..data one to a directory.
+@test(timeout=120)
+def files_that_change_are_read_again_if_asked():
+    secret = path("secret")
+    with open(harness.agent.config) as f:
+        before = f.read()
+
+    def mount(version, certificate, key):
+        os.makedirs(f"{secret}/..{version}")
+        shutil.copy(path(certificate), f"{secret}/..{version}/tls.crt")
+        shutil.copy(path(key), f"{secret}/..{version}/tls.key")
+        os.symlink(f"..{version}", f"{secret}/..tmp")
+        os.rename(f"{secret}/..tmp", f"{secret}/..data")
+
+    def shown():
+        peer = client(port)
+        accept(sock).close()
+        with contextlib.closing(peer):
+            return peer.tls.getpeercert(True)
+
+    def der(name):
+        with open(path(name)) as f:
+            return harness.ssl.PEM_cert_to_DER_cert(f.read())
+
+    def log():
+        with open(harness.agent.log, errors="replace") as f:
+            f.seek(begin)
+            return f.read()
+
+    for version in (2, 3):
+        harness.make_certificate(f"version{version}", "ca", f"/CN={harness.NAME}",
+                                 f"DNS:{harness.NAME}")
+    begin = os.path.getsize(harness.agent.log)
+    mount(1, "server.crt", "server.key")
+    for name in ("tls.crt", "tls.key"):
+        os.symlink(f"..data/{name}", f"{secret}/{name}")
+    try:
+        with open(harness.agent.config, "w") as f:
+            f.write(f'watch = "on"\n{before}profile "secret" {{\n'
+                    f'\tcertificate = "{secret}/tls.crt"\n\tkey = "{secret}/tls.key"\n}}\n')
+        run(harness.KSEAL, "reload")
+        sock = listener("secret")
+        port = port_of(sock)
+        eq(shown(), der("server.crt"))
+        mount(2, "version2.crt", "version2.key")
+        eventually(lambda: shown() == der("version2.crt"), "the new certificate is shown")
+        # A bad state changes nothing, and is told of.
+        mount(3, "version3.crt", "version2.key")
+        eventually(lambda: "not reloaded: the old configuration stays in force" in log(),
+                   "the agent has seen it")
+        assert re.search(r"tls\.key: is not the key of the certificate in .*tls\.crt", log()), log()
+        eq(shown(), der("version2.crt"))
+        mount(4, "version3.crt", "version3.key")
+        eventually(lambda: shown() == der("version3.crt"), "the next try is good")
+    finally:
+        with open(harness.agent.config, "w") as f:
+            f.write(before)
+        run(harness.KSEAL, "reload")
+    # and now nobody watches
+    begin = os.path.getsize(harness.agent.log)
+    os.utime(harness.agent.config)
+    time.sleep(2)
+    eq(log().count("have changed"), 0, "reloads that nobody asked for")

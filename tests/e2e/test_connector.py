@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
 import select
 import signal
 import socket
@@ -18,7 +19,6 @@ from harness import (NAME, SLOW, SOL_TLS, Skip, Thread, VERSIONS, accept, client
                      eventually, free_port, kseal_run, make_certificate, parameters, path, port_of,
                      raises, run, test)
 
-KSEAL_SERVER_NAME = 0x4B04
 KSEAL_INFO = 0x4B05
 SEALED, RESUMED, PEER_CERTIFICATE, EOF = 1, 2, 4, 8
 CLIENT = 3
@@ -115,7 +115,7 @@ def connector(profile=None, name=NAME, family=socket.AF_INET):
     if profile:
         sock.setsockopt(SOL_TLS, harness.KSEAL_PROFILE, profile.encode())
     if name:
-        sock.setsockopt(SOL_TLS, KSEAL_SERVER_NAME, name.encode())
+        sock.setsockopt(SOL_TLS, harness.KSEAL_SERVER_NAME, name.encode())
     return sock
 
 
@@ -234,6 +234,30 @@ def a_revoked_certificate_is_refused():
         for version in VERSIONS:
             talk(reach(Server(version).port, "revoking"))
             refused(errno.EKEYREJECTED, Server(version, "revoked"), "revoked", "revoking")
+
+
+@contextlib.contextmanager
+def whom_the_system_trusts(ca):
+    """CA and nobody else, for who opens the file that Debian has for this."""
+    store = "/etc/ssl/certs/ca-certificates.crt"
+    if not os.path.exists(store):
+        raise Skip("no ca-certificates here")
+    run("mount", "--bind", path(ca + ".crt"), store)
+    try:
+        yield
+    finally:
+        run("umount", store)
+
+
+@test
+def without_a_ca_it_trusts_whom_the_system_trusts():
+    server, stranger = Server(), Server(certificate="stranger")
+    with sections(plain={}):
+        refused(errno.EKEYREJECTED, server, "issuer is unknown", "plain")
+        with whom_the_system_trusts("ca"):
+            reload_agent()
+            talk(reach(server.port, "plain"))
+            refused(errno.EKEYREJECTED, stranger, "issuer is unknown", "plain")
 
 
 @contextlib.contextmanager
@@ -439,6 +463,9 @@ def ask(port, certificate=None, version=None):
 def nginx_learns_who_the_client_is():
     have("nginx")
     port, where = free_port(), path("nginx-proxy")
+    # Older ones pass over what is not an address.
+    names = version_of("nginx", "-v") >= (1, 24)
+    name = "$proxy_protocol_tlv_ssl_cn" if names else ""
     os.makedirs(where, exist_ok=True)
     temporary = "\n".join(f"{k}_temp_path {where}/{k};" for k in
                           ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -453,7 +480,7 @@ http {{
     {temporary}
     server {{
         listen 127.0.0.1:{port} proxy_protocol;
-        location /who {{ return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_port\\n"; }}
+        location /who {{ return 200 "$proxy_protocol_addr $proxy_protocol_port $proxy_protocol_server_port {name}\\n"; }}
     }}
 }}
 """)
@@ -461,14 +488,19 @@ http {{
                    options=("--port", f"{port}=proxy")) as program:
         program.listening(port)
         for version in VERSIONS:
-            answer, (host, local) = ask(port, version=version)
-            assert answer.endswith(f"\r\n\r\n{host} {local} {port}\n"), answer
+            for certificate, who in (("client", "client of the test"), (None, "")):
+                answer, (host, local) = ask(port, certificate, version)
+                want = f"{host} {local} {port} {who if names else ''}\n"
+                assert answer.endswith("\r\n\r\n" + want), answer
 
 
 @test(timeout=90)
 def haproxy_learns_who_the_client_is():
     have("haproxy")
     port, where = free_port(), path("haproxy.cfg")
+    # Older ones know addresses and the server name.
+    names = version_of("haproxy", "-v") >= (2, 9)
+    name = "%[fc_pp_tlv(0x20),hex]" if names else ""
     with open(where, "w") as f:
         f.write(f"""
 defaults
@@ -478,28 +510,22 @@ defaults
     timeout server 20s
 frontend f
     bind 127.0.0.1:{port} accept-proxy
-    http-request return status 200 content-type text/plain lf-string "%ci %cp %[fc_pp_authority] %[fc_pp_tlv(0x01)]\\n" if TRUE
-""" if haproxy_version() >= (2, 9) else f"""
-defaults
-    mode http
-    timeout client 20s
-    timeout connect 20s
-    timeout server 20s
-frontend f
-    bind 127.0.0.1:{port} accept-proxy
-    http-request return status 200 content-type text/plain lf-string "%ci %cp %[fc_pp_authority]\\n" if TRUE
+    http-request return status 200 content-type text/plain lf-string "%ci %cp %[fc_pp_authority] {name}"
 """)
     with kseal_run("haproxy", "-db", "-f", where, options=("--port", f"{port}=proxy")) as program:
         program.listening(port)
         for version in VERSIONS:
             answer, (host, local) = ask(port, "client", version)
-            assert f"\r\n\r\n{host} {local} {NAME}" in answer, answer
+            addresses, _, ssl_values = answer.partition("\r\n\r\n")[2].rpartition(" ")
+            eq(addresses, f"{host} {local} {NAME}")
+            if names:
+                values = tlvs(bytes.fromhex(ssl_values)[5:])
+                eq(values[0x22], b"client of the test", "common name")
 
 
-def haproxy_version():
-    said = run("haproxy", "-v").stdout
-    number = said.split("version ")[1].split("-")[0].split(".")
-    return tuple(int(n) for n in number[:2])
+def version_of(*command):
+    done = run(*command)
+    return tuple(int(n) for n in re.search(r"[ /](\d+)\.(\d+)\.\d+", done.stdout).groups())
 
 
 @test

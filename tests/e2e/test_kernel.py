@@ -4,14 +4,19 @@ same machine, whose handshakes the agent does (kseald.conf(5), section "kernel")
 records are those of the kernel's own TLS: its counters tell that there were some."""
 
 import contextlib
+import ctypes
+import errno
 import os
 import re
 import shutil
 import subprocess
+import time
+import uuid
 
 import harness
 from harness import (KSEALD, NAME, PROFILES, SLOW, Skip, eq, eventually, path, run, test, write_config)
 
+SYS_ADD_KEY = 248       # of x86-64
 MODULES = ("tls", "nfsd", "nfs", "nfsv4")
 SERVERS = {
     "nfs": {"versions": ["1.3"], "client-ca": "ca.crt", "client-auth": "request"},
@@ -196,6 +201,50 @@ def kernel_nfs_is_refused():
         reconfigure()
         with mounted("tls"):
             pass
+
+
+def add_psk(identity):
+    """A key for the kernel's NVMe, as `nvme gen-tls-key --insert` does it."""
+    keyring = None
+    with open("/proc/keys") as f:
+        for line in f:
+            if re.search(r"keyring +\.nvme:", line):
+                keyring = int(line.split()[0], 16)
+    if keyring is None:
+        raise Skip("this kernel's NVMe has no keyring for TLS")
+    libc = ctypes.CDLL(None, use_errno=True)
+    key = libc.syscall(SYS_ADD_KEY, b"psk", identity.encode(), os.urandom(32), ctypes.c_size_t(32),
+                       ctypes.c_int(keyring))
+    assert key > 0, f"add_key: {os.strerror(ctypes.get_errno())}"
+
+
+# It does not do certificates, and the agent no pre-shared keys.
+@test(timeout=120)
+def kernel_nvme_is_refused():
+    if not has_family():
+        raise Skip("this kernel does not ask for handshakes")
+    if run("modprobe", "-q", "nvme-tcp", check=False).returncode:
+        raise Skip("this kernel has no module nvme-tcp")
+    machine = str(uuid.uuid4())
+    host, subsystem = f"nqn.2014-08.org.nvmexpress:uuid:{machine}", "nqn.2026-01.test:kseal"
+    add_psk(f"NVMe0R01 {host} {subsystem}")
+    with agent(), harness.listener(sealed=False) as sock:
+        begin, started = told(), time.monotonic()
+        with open("/dev/nvme-fabrics", "r+b", buffering=0) as fabrics, \
+                harness.raises(errno.EACCES, errno.EIO, errno.ECONNREFUSED):
+            fabrics.write(f"nqn={subsystem},transport=tcp,traddr=127.0.0.1,trsvcid={harness.port_of(sock)},"
+                          f"hostnqn={host},hostid={machine},tls".encode())
+        harness.note(f"{time.monotonic() - started:.1f} s")
+        lines = said(begin)
+        assert re.search(r"handshake role=client peer=127.0.0.1:\d+ .*outcome=refused: the kernel asks for a "
+                         r"pre-shared key, as NVMe over TCP does: this agent does certificates", lines), lines
+        conn = harness.accept(sock)
+        eq(harness.read_all(conn), b"", "what was sent")
+        conn.close()
+        # who authenticates by certificates is served as ever
+        with nfs_server(), mounted("tls"):
+            pass
+    run("modprobe", "-r", "nvme-tcp")
 
 
 @test

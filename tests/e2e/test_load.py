@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """Many handshakes at a time."""
 
+import contextlib
 import re
 import resource
+import socket
+import threading
 
 import harness
-from harness import (Tls, accept, client, connect, eq, eventually, listener, note, parameters,
-                     port_of, status, sysctl, test)
-from test_handshake import pending
+from harness import (Thread, Tls, accept, client, connect, counters, eq, eventually, listener,
+                     note, parameters, port_of, status, sysctl, test)
+from test_handshake import only_alerts, pending
 
 MANY = 2000
 
@@ -78,3 +81,108 @@ def a_burst_is_shared_by_the_workers():
         for c in clients:
             c.close()
         eventually(lambda: not pending(port), "nothing is left of them")
+
+
+def connect_from(source, port):
+    return socket.create_connection(("127.0.0.1", port), 20 * harness.SLOW, (source, 0))
+
+
+def refused_by_agent():
+    return counters()["KsealRefused"]
+
+
+def log_lines(text):
+    with open(harness.agent.log, errors="replace") as f:
+        return f.read().count(text)
+
+
+def is_closed(sock, seconds):
+    """Within this time, with nothing but an alert."""
+    sock.settimeout(seconds * harness.SLOW)
+    got = b""
+    try:
+        while piece := sock.recv(100):
+            got += piece
+    except ConnectionResetError:
+        pass
+    except TimeoutError:
+        return False
+    only_alerts(got)
+    return True
+
+
+@test(timeout=120)
+def a_flood_from_one_address_leaves_the_others_served():
+    with parameters(handshake_timeout=120000):
+        flood_leaves_others_served()
+
+
+def flood_leaves_others_served():
+    sock = listener("fair", backlog=64)
+    port = port_of(sock)
+    hello = Tls(None).hello()
+    flood, stop = [], threading.Event()
+
+    def attack():
+        while not stop.is_set() and len(flood) < 2000:
+            flood.append(connect_from("127.0.0.2", port))
+            with contextlib.suppress(OSError):
+                flood[-1].sendall(hello[:50])
+
+    allow_files(4000)
+    refused, said = refused_by_agent(), log_lines('profile "fair" is at a limit')
+    attacker = Thread(attack)
+    try:
+        eventually(lambda: refused_by_agent() >= refused + 20, "the flood is refused")
+        for _ in range(5):
+            peer = Tls(connect_from("127.0.0.3", port)).handshake()
+            conn = accept(sock)
+            peer.send(b"served")
+            eq(conn.recv(100), b"served")
+            conn.close()
+            peer.close()
+    finally:
+        stop.set()
+        attacker.join()
+    note(f"{len(flood)} connections of the flood")
+    eventually(lambda: len(pending(port)) == 4, "four of them are in flight")
+    eventually(lambda: refused_by_agent() - refused == len(flood) - 4, "the others are refused")
+    closed = [s for s in flood[:20] if is_closed(s, 0.2)]
+    eq(len(closed), 16, "of the first 20 that were closed")
+    lines = log_lines('profile "fair" is at a limit') - said
+    assert 1 <= lines <= 1 + 120 // 10, f"{lines} lines of the log"
+    assert log_lines("the latest from 127.0.0.2:"), "no line says from where"
+    # An address may again when its handshakes are over.
+    for s in flood:
+        s.close()
+    eventually(lambda: not pending(port), "nothing is left of them")
+    peer = Tls(connect_from("127.0.0.2", port)).handshake()
+    accept(sock).close()
+    peer.close()
+
+
+@test(timeout=120)
+def handshakes_beyond_a_limit_wait_and_those_beyond_the_queue_are_refused():
+    with parameters(handshake_timeout=120000):
+        sock = listener("few")
+        port = port_of(sock)
+        slow = [connect(port) for _ in range(2)]
+        eventually(lambda: len(pending(port)) == 2, "two are in flight")
+        served = []
+        waiting = [Thread(lambda: served.append(client(port))) for _ in range(2)]
+        eventually(lambda: len(pending(port)) == 4, "two more wait")
+        eq(is_closed(connect(port), 20), True, "a fifth is refused")
+        harness.accepts_nothing(sock, 0.2)
+        eq(served, [], "those who wait are not served")
+        slow[0].close()
+        for t in waiting:
+            t.join()
+        for _ in served:
+            accept(sock).close()
+        eq(len(served), 2, "their turn came")
+        for s in served + slow:
+            s.close()
+    with parameters(handshake_timeout=2000):
+        slow = [connect(port) for _ in range(4)]
+        for s in slow:
+            eq(is_closed(s, 20), True, "none waits for ever")

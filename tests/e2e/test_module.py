@@ -77,6 +77,20 @@ def the_module_goes_and_comes_again_and_again():
 
 
 @test(timeout=120)
+def the_agent_serves_the_module_that_comes_again():
+    pid = harness.agent.pid()
+    for _ in range(2):
+        eventually(lambda: rmmod().returncode == 0, "rmmod works when nothing uses the module", 30)
+        insmod()
+        conn, peer = pair()
+        peer.send(b"again")
+        eq(conn.recv(10), b"again")
+        conn.close()
+        peer.close()
+    eq(harness.agent.pid(), pid, "the agent")
+
+
+@test(timeout=120)
 def the_module_leaves_nothing_behind():
     # Not through our own agent object only: its sockets must be gone too.
     harness.agent.stop()

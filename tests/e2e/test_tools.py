@@ -448,6 +448,84 @@ def status_lists_many_sockets():
         s.close()
 
 
+ENDPOINT = "/run/kseal/metrics"
+
+
+def fetch(url, *options):
+    """Status, type and body of the answer of the agent's endpoint."""
+    done = run("curl", "-sS", "--max-time", "20", "-w", "%{stderr}%{http_code} %{content_type}", *options, url,
+               stderr=subprocess.PIPE, check=False)
+    return done.stderr, done.stdout
+
+
+def histogram(text, **labels):
+    """Upper bounds and counts, the sum and the number of handshakes."""
+    from prometheus_client.openmetrics.parser import text_string_to_metric_families
+    [family] = [f for f in text_string_to_metric_families(text) if f.name == "kseal_handshake_seconds"]
+    eq((family.type, family.unit), ("histogram", "seconds"))
+    mine = [s for s in family.samples if labels.items() <= s.labels.items()]
+    buckets = [(float(s.labels["le"]), s.value) for s in mine if s.name.endswith("_bucket")]
+    [total] = [s.value for s in mine if s.name.endswith("_sum")]
+    [count] = [s.value for s in mine if s.name.endswith("_count")]
+    return buckets, total, count
+
+
+def with_endpoint(where):
+    with open(harness.agent.config, "a") as f:
+        f.write(f'metrics {{\n\tlisten = "{where}"\n}}\n')
+    harness.agent.stop()
+    harness.agent.start()
+
+
+@test
+def metrics_of_the_agent_have_an_endpoint():
+    assert not os.path.exists(ENDPOINT), "an endpoint that nobody has asked for"
+    assert "kseal_handshake_seconds" not in run(harness.KSEAL, "metrics").stdout
+    os.makedirs(os.path.dirname(ENDPOINT), exist_ok=True)
+    port = free_port()
+    try:
+        for where, url, options in ((ENDPOINT, "http://agent/", ("--unix-socket", ENDPOINT)),
+                                    (f"127.0.0.1:{port}", f"http://127.0.0.1:{port}/", ())):
+            harness.write_config(harness.agent.config)
+            with_endpoint(where)
+            sock = listener("default")
+            first = client(port_of(sock), ctx=context("1.3"))
+            conn = accept(sock)
+            said, text = fetch(url + "metrics", *options)
+            eq(said, "200 application/openmetrics-text; version=1.0.0; charset=utf-8")
+            buckets, total, count = histogram(text, role="server", resumed="no")
+            eq(count, 1, "full handshakes")
+            eq(buckets[-1], (float("inf"), 1))
+            eq([n for _, n in buckets], sorted(n for _, n in buckets), "they add up")
+            least = min(bound for bound, n in buckets if n)
+            assert total <= least or least == 0.001, f"{total} s, but less than {least} s"
+            for labels in {"role": "server", "resumed": "yes"}, {"role": "client", "resumed": "no"}:
+                eq(histogram(text, **labels)[2], 0, str(labels))
+            assert "kseal_sealed_total " in text and 'outcome="failed"} 0' in text, text
+            raw = connect(port_of(sock))
+            raw.sendall(b"plain text, which no server of TLS likes")
+            is_cut_off(raw)
+            eventually(lambda u=url, o=options: 'role="server",outcome="failed"} 1' in fetch(u + "metrics", *o)[1],
+                       "a failure is counted")
+            few = listener("few")
+            beyond = [connect(port_of(few)) for _ in range(5)]
+            eventually(lambda u=url, o=options: 'role="server",outcome="failed"} 2' in fetch(u + "metrics", *o)[1],
+                       "so is one beyond a limit")
+            eq(fetch(url, *options)[0].split()[0], "404", "another page")
+            eq(fetch(url + "metrics", *options, "-d", "x=y")[0].split()[0], "405", "POST")
+            there = "kseal_handshake_seconds" in run(harness.KSEAL, "metrics").stdout
+            eq(there, where == ENDPOINT, "kseal metrics has the agent's part")
+            for s in (raw, conn, first, sock, few, *beyond):
+                s.close()
+        text = run(harness.KSEAL, "metrics").stdout
+        eq(text.count("# EOF"), 1)
+    finally:
+        harness.write_config(harness.agent.config)
+        harness.agent.stop()
+        harness.agent.start()
+    assert fetch(f"http://127.0.0.1:{port}/metrics")[0].startswith("curl: (7)"), "it is gone"
+
+
 def socket_of(peer):
     """What the module's list has of the connection from PEER."""
     address = "127.0.0.1:%d" % peer.sock.getsockname()[1]

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that runs out, once, at every place where it can: each call is made
- * again and again, with its 1st, 2nd, 3rd ... allocation failing
- * (/proc/thread-self/fail-nth), until all of them have. What must hold: a clear
- * errno; what the call said it has done is done, and no more; the stream goes on
- * or is dead, but never wrong; nothing but records ever reaches the wire. Run by
- * tests/faults/run in a debug kernel. Prints TAP.
+ * Memory that runs out, or that the caller does not have, once, at every place
+ * where it can: each call is made again and again, with its 1st, 2nd, 3rd ...
+ * allocation or copy from or to user space failing (/proc/thread-self/fail-nth),
+ * until all of them have. What must hold: a clear errno; what the call said it has
+ * done is done, and no more; the stream goes on or is dead, but never wrong; nothing
+ * but records ever reaches the wire. Run by tests/faults/run in a debug kernel.
+ * Prints TAP.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -45,7 +46,7 @@ static void __attribute__((format(printf, 1, 2), noreturn)) fail(const char *wha
 {
 	va_list ap;
 
-	printf("not ok %u - %s\n# allocation %u: ", ++tests, scenario, nth);
+	printf("not ok %u - %s\n# fault %u: ", ++tests, scenario, nth);
 	va_start(ap, what);
 	vprintf(what, ap);
 	va_end(ap);
@@ -79,13 +80,14 @@ static void put(const char *file, const char *value)
 
 static void fault_option(const char *name, const char *value)
 {
-	static const char * const kind[] = { "failslab", "fail_page_alloc" };
+	static const char * const kind[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
 	char file[128];
 	int i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
 		snprintf(file, sizeof(file), "/sys/kernel/debug/%s/%s", kind[i], name);
-		put(file, value);
+		if (!access(file, F_OK))
+			put(file, value);
 	}
 }
 
@@ -101,7 +103,7 @@ static void set_up_faults(void)
 	need(fail_nth >= 0, "fail-nth");
 }
 
-/* From here on the nth allocation of this thread fails, once. */
+/* From here on the nth allocation or copy of this thread fails, once. */
 static void arm(void)
 {
 	char buf[16];
@@ -116,15 +118,16 @@ static bool disarm(void)
 	char buf[16] = "";
 	int err = errno;
 
-	need(pread(fail_nth, buf, sizeof(buf) - 1, 0) > 0, "fail-nth");
-	need(pwrite(fail_nth, "0", 1, 0) == 1, "fail-nth");
+	/* Where copies to user space fail too, this may be the nth. */
+	need(pread(fail_nth, buf, sizeof(buf) - 1, 0) > 0 || errno == EFAULT, "fail-nth");
+	need(pwrite(fail_nth, "0", 1, 0) == 1 || errno == EFAULT, "fail-nth");
 	errno = err;
-	return !atoi(buf);
+	return buf[0] && !atoi(buf);
 }
 
-static bool memory_errno(int err)
+static bool fault_errno(int err)
 {
-	return err == ENOMEM || err == ENOBUFS || err == ENFILE || err == EAGAIN;
+	return err == ENOMEM || err == ENOBUFS || err == ENFILE || err == EAGAIN || err == EFAULT;
 }
 
 /* ---- connections --------------------------------------------------------- */
@@ -293,10 +296,10 @@ static void round_trip(void)
 
 /* ---- keys ---------------------------------------------------------------- */
 
-/* A call that has failed for want of memory may be made again. */
+/* A call that has met a fault may be made again. */
 static void may_fail(int ret, const char *what)
 {
-	if (ret && !memory_errno(errno))
+	if (ret && !fault_errno(errno))
 		fail("%s: %s", what, strerror(errno));
 }
 
@@ -439,7 +442,7 @@ static bool written(const struct suite *s, ssize_t (*op)(void))
 	arm();
 	n = op();
 	hit = disarm();
-	if (n < 0 && !memory_errno(errno) && errno != EPIPE)
+	if (n < 0 && !fault_errno(errno) && errno != EPIPE)
 		fail("%s", strerror(errno));
 	check_written(n);
 	part();
@@ -481,7 +484,7 @@ static bool control_record(const struct suite *s)
 	arm();
 	n = sendmsg(c.kseal, &msg, MSG_NOSIGNAL);
 	hit = disarm();
-	if (n < 0 && !memory_errno(errno))
+	if (n < 0 && !fault_errno(errno))
 		fail("%s", strerror(errno));
 	shutdown(c.kseal, SHUT_WR);
 	len = peer_record(&type, content);
@@ -597,7 +600,7 @@ static bool has_read(const struct suite *s, ssize_t (*op)(size_t), const size_t 
 	arm();
 	n = op(all);
 	hit = disarm();
-	if (n < 0 && !memory_errno(errno))
+	if (n < 0 && !fault_errno(errno))
 		fail("%s", strerror(errno));
 	if (n > 0 && op == read_splice)
 		need(read(pipes[0], into, n) == n, "the pipe");
@@ -649,7 +652,7 @@ static bool squeezed_read(const struct suite *s)
 	arm();
 	n = recv(c.kseal, into, BIG, 0);
 	hit = disarm();
-	if (n < 0 && !memory_errno(errno))
+	if (n < 0 && !fault_errno(errno))
 		fail("%s", strerror(errno));
 	for (at = n > 0 ? n : 0; at < MAX_PLAIN; at += n) {
 		n = recv(c.kseal, into + at, BIG - at, 0);
@@ -689,7 +692,7 @@ static bool key_update(const struct suite *s)
 		part();
 		return hit;
 	}
-	if (n < 0 && !memory_errno(errno))
+	if (n < 0 && !fault_errno(errno))
 		fail("%s", strerror(errno));
 	if (n < 0) {
 		need(poll(&p, 1, PATIENCE) == 1, "poll");
@@ -753,12 +756,12 @@ static bool goes_on(int ret)
 		return false;
 	tried = true;
 	was_hit |= disarm();
-	if (ret < 0 && !memory_errno(errno) && !memory_errno(-ret))
+	if (ret < 0 && !fault_errno(errno) && !fault_errno(-ret))
 		fail("%s: %d, %s", step_names[step_now], ret, strerror(errno));
 	return ret < 0;
 }
 
-/* Make a call; its allocations fail if its step is to. */
+/* Make a call; its allocations and copies fail if its step is to. */
 #define TRY(step, call) ({						\
 	int _ret;							\
 									\
@@ -845,6 +848,12 @@ static bool handshake(struct agent *a)
 		if (proxy != -EAGAIN)
 			break;
 		usleep(10000);
+	}
+	if (proxy == -EAGAIN && was_hit) {
+		/* Taken, and the answer lost? The next agent gets what this one has not begun. */
+		agent_close(a);
+		need(!agent_open(a) && !agent_register(a), "the next agent");
+		proxy = agent_accept(a, &id);
 	}
 	if (proxy == -EAGAIN && was_hit)
 		return false;
@@ -1126,7 +1135,7 @@ static void each(const char *name, bool (*one)(const struct suite *), const stru
 		;
 	alarm(0);
 	if (nth == NTH_MAX)
-		fail("there is no end of allocations");
+		fail("there is no end of faults");
 	printf("ok %u - %s: %u faults", ++tests, scenario, nth - 1);
 	if (dead)
 		printf(", %u of them the end of the stream", dead);
@@ -1147,7 +1156,7 @@ static void each_step(const char *what, bool (*one)(const struct suite *, enum s
 		;
 	alarm(0);
 	if (nth == NTH_MAX)
-		fail("there is no end of allocations");
+		fail("there is no end of faults");
 	printf("ok %u - %s: %u faults", ++tests, scenario, nth - 1);
 	if (dead)
 		printf(", %u of them the end of the connection", dead);

@@ -58,6 +58,8 @@ struct item {
  * @bytes: application bytes in it
  * @paid: of these, the ones that have paid for KeyUpdates
  * @unpaid: KeyUpdates that none have paid for
+ * @message_len: bytes of a handshake message that has not come whole
+ * @message_bad: it is no KeyUpdate
  * @records: in it
  * @secrets: the kernel has the traffic secrets
  * @sealed: what is no data is the kernel's business, and so is how it ends
@@ -83,6 +85,8 @@ struct rx {
 	size_t bytes;
 	size_t paid;
 	unsigned int unpaid;
+	unsigned int message_len;
+	bool message_bad;
 	unsigned long records;
 	bool secrets;
 	bool sealed;
@@ -153,7 +157,7 @@ static void add_record(struct rx *r, struct direction *dir, unsigned int control
 	if (r->sealed && type != TYPE_DATA && chance(&r->d, 95)) {
 		type = TYPE_ALERT;
 		len = 2;
-		content[0] = 1 + below(&r->d, 2);
+		content[0] = 1 + (below(&r->d, 2) && dir->suite->version == TLS13);
 		content[1] = USER_CANCELED;
 	}
 	/* What looks like a KeyUpdate may be one. */
@@ -280,6 +284,26 @@ static bool update_paid(struct rx *r)
 	return ++r->unpaid <= UPDATES_MAX;
 }
 
+/* A KeyUpdate may be cut anywhere and ends its record (RFC 8446 §5.1); there is nothing else. */
+static bool key_update_parts(struct rx *r, struct direction *dir, const uint8_t *content, int len)
+{
+	for (int i = 0; i < len; i++) {
+		if (r->message_len < sizeof(key_update)) {
+			if (content[i] != key_update[r->message_len])
+				r->message_bad = true;
+			if (++r->message_len == sizeof(key_update) && r->message_bad)
+				return false;
+			continue;
+		}
+		r->message_len = 0;
+		if (i + 1 < len || !r->secrets || content[i] > 1 || !update_paid(r))
+			return false;
+		direction_update(dir);
+		r->updates += content[i];
+	}
+	return true;
+}
+
 /*
  * What the kernel makes of a record without data on a sealed stream (RFC 8446 §6, RFC
  * 5246 §7.2). Returns whether the stream goes on.
@@ -291,19 +315,14 @@ static bool sealed_control(struct rx *r, struct direction *dir, uint8_t type,
 
 	r->end = EBADMSG;
 	if (type == TYPE_DATA)
-		return true;
+		return !r->message_len;
 	if (type == TYPE_ALERT && len == 2) {
-		if (content[1] == USER_CANCELED || (!tls13 && content[0] == 1 && content[1]))
+		if (tls13 ? content[1] == USER_CANCELED : content[0] == 1 && content[1])
 			return true;
 		r->end = content[1] ? ECONNABORTED : 0;
 		return false;
 	}
-	if (type != TYPE_HANDSHAKE || !tls13 || !r->secrets || len != KEY_UPDATE_LEN ||
-	    memcmp(content, key_update, sizeof(key_update)) || content[4] > 1 || !update_paid(r))
-		return false;
-	direction_update(dir);
-	r->updates += content[4];
-	return true;
+	return type == TYPE_HANDSHAKE && tls13 && len && key_update_parts(r, dir, content, len);
 }
 
 static void expect(struct rx *r, uint8_t type, bool empty, size_t off, size_t len)
@@ -341,6 +360,10 @@ static void decode_stream(struct rx *r)
 		r->records++;
 		if (len < 0) {
 			r->end = errno_of(r, len);
+			return;
+		}
+		if (type == TYPE_DATA && len && r->message_len) {
+			r->end = EBADMSG;
 			return;
 		}
 		if (type == TYPE_DATA && len) {

@@ -3,11 +3,13 @@
 how it is had to PUT a body to a server over TLS. Used by test_matrix.py. Whoever
 adds a peer adds a row."""
 
+import base64
 import contextlib
 import http.client
 import http.server
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 
@@ -122,6 +124,22 @@ def through_pipes(command, said, seconds=60):
         if b"\r\n\r\n" not in answer:
             raise AssertionError(f"it said {answer[:300]!r} and:\n{peer.output()}")
     return answer
+
+
+def say(peer, line):
+    """To the standard input of a Program."""
+    peer.process.stdin.write(line + b"\n")
+    peer.process.stdin.flush()
+
+
+def armed_client(port):
+    """A connection of the test's own that kseal seals."""
+    sock = socket.socket()
+    sock.settimeout(30 * harness.SLOW)
+    sock.setsockopt(socket.IPPROTO_TCP, harness.TCP_ULP, b"kseal")
+    sock.setsockopt(harness.SOL_TLS, harness.KSEAL_SERVER_NAME, NAME.encode())
+    sock.connect(("127.0.0.1", port))
+    return sock
 
 
 # --- peers as clients: (port, version, name of the suite, body, certificate) -> answer --
@@ -309,6 +327,26 @@ def nginx_client(port, version, suite, body, certificate):
 
 
 # --- peers as servers: (version, name of the suite, certificate wanted) -> port ----------
+#
+# The client is a plaintext program under kseal run: (port, body) -> what came back.
+
+def through_kseal(port, *command, **more):
+    done = subprocess.run(
+        [harness.KSEAL, "run", "--port", "none", "--connect", f"{NAME}:{port}=peer", "--",
+         *command], capture_output=True, check=False, **more)
+    assert not done.returncode, f"{command[0]}: {done.returncode}: {done.stderr.decode()}"
+    return done.stdout
+
+
+def curl_sealed(port, what, *options, **more):
+    return through_kseal(
+        port, program("curl"), "-sS", "--fail", "--noproxy", "*", "-H", "Expect:",
+        "--resolve", f"{NAME}:{port}:127.0.0.1", *options, f"http://{NAME}:{port}{what}", **more)
+
+
+def put_sealed(port, body):
+    return curl_sealed(port, "/body", "--data-binary", "@-", "-X", "PUT", input=body)
+
 
 @contextlib.contextmanager
 def behind(proxy):
@@ -463,6 +501,64 @@ def openssl_server(version, suite, certified):
         yield here
 
 
+# Sends what it reads and writes as much as that back, at the same time.
+ECHO = r"""
+import socket, sys, threading
+data = sys.stdin.buffer.read()
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+sender = threading.Thread(target=s.sendall, args=(data,))
+sender.start()
+left = len(data)
+while left:
+    piece = s.recv(min(left, 65536))
+    assert piece, f"the end, {left} bytes before it should be"
+    sys.stdout.buffer.write(piece)
+    left -= len(piece)
+sender.join()
+s.shutdown(socket.SHUT_WR)
+"""
+
+
+def echo_lines(port, body):
+    """gnutls-serv returns lines of text, so the body crosses in such."""
+    text = base64.encodebytes(body)
+    return base64.decodebytes(through_kseal(port, harness.PYTHON, "-c", ECHO, str(port),
+                                            input=text))
+
+
+@contextlib.contextmanager
+def gnutls_server(_, priority, certified):
+    here = free_port()
+    cert, key = pair_of("server")
+    more = ("--require-client-cert", "--verify-client-cert", "--x509cafile", path("ca.crt")) \
+        if certified else ("--disable-client-cert",)
+    with Program(program("gnutls-serv"), "--echo", "--crlf", "--quiet", "--port", str(here),
+                 "--x509certfile", cert, "--x509keyfile", key, "--priority", priority,
+                 *more) as server:
+        server.listening(here)
+        yield here
+
+
+def get_and_post(port, body):
+    """selfserv sends any file, but reads no more than ten kilobytes, which it returns."""
+    said = body[:4000].hex().encode()
+    answer = curl_sealed(port, "/", "--data-binary", "@-", input=said + b"\n")
+    assert said + b"\n" in answer, f"the answer is {answer[:300]!r}"
+    with open(path("selfserv.file"), "wb") as f:
+        f.write(body)
+    return curl_sealed(port, f.name)
+
+
+@contextlib.contextmanager
+def nss_server(version, suite, certified):
+    here = free_port()
+    more = ("-r", "-r") if certified else ()
+    with Program(program("selfserv"), "-d", nss_database("server"), "-n", "server", "-p", str(here),
+                 "-V", f"tls{version}:tls{version}", "-c", suite, *more) as server:
+        server.listening(here)
+        yield here
+
+
 # --- the table ------------------------------------------------------------------------
 
 def package_version(package):
@@ -472,17 +568,18 @@ def package_version(package):
 
 class Peer:
     """NAME; PACKAGE, Debian's; SUITES, {(version, cipher): its name}; CLIENT, SERVER, as
-    above. OWN: it has a record layer of its own, and isn't one more user of OpenSSL's."""
+    above. EXCHANGE: what the client of its server does. OWN: it has a record layer of its
+    own, and isn't one more user of OpenSSL's."""
 
-    def __init__(self, name, package, suites, client, server=None, own=False):
+    def __init__(self, name, package, suites, client, server=None, exchange=put_sealed, own=False):
         self.name, self.package, self.suites = name, package, suites
-        self.client, self.server, self.own = client, server, own
+        self.client, self.server, self.exchange, self.own = client, server, exchange, own
 
 
 PEERS = (
     Peer("openssl", "openssl", OPENSSL, openssl_client, openssl_server, own=True),
-    Peer("gnutls", "gnutls-bin", GNUTLS, gnutls_client, own=True),
-    Peer("nss", "libnss3-tools", NSS, nss_client, own=True),
+    Peer("gnutls", "gnutls-bin", GNUTLS, gnutls_client, gnutls_server, echo_lines, own=True),
+    Peer("nss", "libnss3-tools", NSS, nss_client, nss_server, get_and_post, own=True),
     Peer("go", "golang-go", GO_TLS, go_client, go_server, own=True),
     Peer("curl", "curl", OPENSSL, curl_client),
     Peer("python", "python3", PYTHON_SSL, python_client, python_server),

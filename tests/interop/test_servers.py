@@ -143,7 +143,8 @@ def redis():
 
 @test(timeout=180)
 def postgresql():
-    """A process each, and a client that has no TLS of its own for this: behind stunnel."""
+    """A process each. Its client is psql, which has no TLS of its own that begins with the
+    first byte: through kseal too, or behind stunnel."""
     [binaries] = [os.path.join(e.path, "bin") for e in os.scandir("/usr/lib/postgresql")
                   if os.path.exists(os.path.join(e.path, "bin", "initdb"))][-1:] or [None]
     if not binaries:
@@ -169,10 +170,14 @@ checkHost = {NAME}
 sni = {NAME}
 """)
 
-    def psql(command, **more):
-        return run(program("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
-                   f"host=127.0.0.1 port={here} user=postgres dbname=postgres sslmode=disable",
+    def psql(command, to=here, before=(), **more):
+        return run(*before, program("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
+                   f"host=127.0.0.1 port={to} user=postgres dbname=postgres sslmode=disable",
                    "-c", command, **more).stdout
+
+    def sealed_psql(command, **more):
+        return psql(command, port, (harness.KSEAL, "run", "--port", "none", "--connect",
+                                    f"{NAME}:{port}", "--"), **more)
     with sealed(port, *as_user, f"{binaries}/postgres", "-D", where, "-p", str(port),
                 "-h", "127.0.0.1", "-k", "", "-F", options=("--profile", "services"),
                 cwd="/"), \
@@ -183,8 +188,12 @@ sni = {NAME}
         rows = "".join(f"{i}\t{'x' * (i % 1000)}\n" for i in range(3000))
         psql("copy t from stdin", input=rows)
         eq(psql("copy (select * from t order by n) to stdout"), rows)
-        children = [harness.Thread(lambda: eq(psql("select sum(n) from t").strip(), "4498500"))
-                    for _ in range(4)]
+        eq(sealed_psql("copy (select * from t order by n) to stdout"), rows)
+        sealed_psql("create table u (n int, s text)")
+        sealed_psql("copy u from stdin", input=rows)
+        eq(psql("select count(*) from t natural join u").strip(), "3000")
+        children = [harness.Thread(lambda how=how: eq(how("select sum(n) from t").strip(), "4498500"))
+                    for how in (psql, sealed_psql) * 2]
         for child in children:
             child.join()
         serves_no_plaintext(port, bytes.fromhex("0000000804d2162f"))    # SSLRequest

@@ -13,7 +13,7 @@ import time
 import harness
 from harness import (NAME, Program, Thread, counters, eq, free_port, helper, kseal_run, listener,
                      parameters, path, port_of, read_exactly, test)
-from peers import BIN
+from peers import BIN, armed_client, pair_of, program, say
 
 # hash of the key schedule, OpenSSL's name, GnuTLS's
 SUITES = (
@@ -153,3 +153,40 @@ for _hash, _openssl, _gnutls in SUITES:
          name=f"updates_of_openssl_under_load_{_hash}")
     test(unnoticed, args=("gnutls", _gnutls, 200000, 0.08), timeout=60,
          name=f"updates_of_gnutls_under_load_{_hash}")
+
+
+def idle(sock):
+    """No data has come; what else has, is acted on."""
+    timeout = sock.gettimeout()
+    sock.setblocking(False)
+    try:
+        raise AssertionError(f"it has read {sock.recv(100)!r}")
+    except BlockingIOError:
+        return True
+    finally:
+        sock.settimeout(timeout)
+
+
+@test
+def updates_of_an_openssl_server_are_answered():
+    """s_server's commands k and K, to a client that kseal seals."""
+    port = free_port()
+    crt, key = pair_of("server")
+    with Program(program("openssl"), "s_server", "-accept", f"127.0.0.1:{port}", "-cert", crt,
+                 "-key", key, "-tls1_3", stdin=subprocess.PIPE) as server:
+        server.listening(port)
+        sock = armed_client(port)
+        before = counters()["KsealRxRekeys"]
+
+        def rekeys():
+            return counters()["KsealRxRekeys"] - before
+        with harness.counted(KsealRxRekeys=2, KsealTxRekeys=1):
+            for number, (command, line) in enumerate(((b"k", b"not requested"),
+                                                      (b"K", b"update_requested")), 1):
+                say(server, command)
+                harness.eventually(lambda n=number: idle(sock) and rekeys() == n, "it has come")
+                say(server, line)
+                eq(read_exactly(sock, len(line) + 1), line + b"\n")
+                sock.sendall(b"with " + line + b"\n")
+                server.until("with " + line.decode())
+        sock.close()

@@ -20,22 +20,9 @@ sys.path.insert(1, os.path.join(os.path.dirname(lab.HERE), "e2e"))
 import harness  # noqa: E402
 
 cases = []
+case, each = lab.collect(cases)
 PORT = 8443
-
-
-def case(function):
-    cases.append((function.__name__, function))
-    return function
-
-
-def each(**values):
-    (name, options), = values.items()
-
-    def decorate(function):
-        for label, value in options.items():
-            cases.append((f"{function.__name__} {label}", lambda ulp, v=value: function(ulp, **{name: v})))
-        return function
-    return decorate
+PORTS = {"on": PORT, "off": PORT + 1, "auto": PORT + 2}     # and profiles of these names
 
 
 @contextlib.contextmanager
@@ -53,14 +40,17 @@ def running(*command, log):
 def nginx_conf(where):
     temp = "".join(f"    {n}_temp_path {where}/{n};\n"
                    for n in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    listen = "".join(f"        listen 10.77.0.2:{port};\n" for port in PORTS.values())
     with open(f"{where}/nginx.conf", "w") as f:
         f.write(f"user root;\nworker_processes 1;\ndaemon off;\npid {where}/pid;\nerror_log stderr info;\n"
                 f"events {{ }}\nhttp {{\n    access_log off;\n    sendfile on;\n    tcp_nopush on;\n{temp}"
-                f"    server {{\n        listen 10.77.0.2:{PORT};\n        root {where};\n    }}\n}}\n")
+                f"    server {{\n{listen}        root {where};\n    }}\n}}\n")
 
 
 def listening():
-    return f":{PORT}" in lab.sh("ss", "-N", B, "-Htln")
+    """How many of the ports are open."""
+    sockets = lab.sh("ss", "-N", B, "-Htln")
+    return sum(f":{port} " in sockets for port in PORTS.values())
 
 
 def registered():
@@ -70,17 +60,24 @@ def registered():
     return not out.returncode and json.loads(out.stdout)["workers"]
 
 
-def fetch(where, said, *args):
-    out = subprocess.run(["ip", "netns", "exec", A, "curl", "-sS", "--max-time", "100", "--cacert",
-                          f"{where}/ca.crt", "--resolve", f"{harness.NAME}:{PORT}:10.77.0.2", *args,
-                          f"https://{harness.NAME}:{PORT}/file"], capture_output=True, check=False)
+GCM = ("--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256")
+
+
+def curl(where, port):
+    return subprocess.run(["ip", "netns", "exec", A, "curl", "-sS", "--max-time", "100", "--cacert",
+                           f"{where}/ca.crt", "--resolve", f"{harness.NAME}:{port}:10.77.0.2", *GCM,
+                           f"https://{harness.NAME}:{port}/file"], capture_output=True, check=False)
+
+
+def fetch(where, said, port=PORT):
+    out = curl(where, port)
     equal(out.returncode, 0, f"curl: {out.stderr.decode(errors='replace')}\n{said()}")
     return out.stdout
 
 
 @contextlib.contextmanager
 def nginx_sealed(where):
-    """nginx, sealed with a profile that must have the card; what all of them have said."""
+    """nginx, sealed with a profile for each port; what all of them have said."""
     for program in ("nginx", "curl"):
         if subprocess.run(["which", program], capture_output=True, check=False).returncode:
             raise lab.Skip(f"no {program} here")
@@ -90,12 +87,14 @@ def nginx_sealed(where):
     harness.make_certificate("ca", None, "/CN=kseal test CA")
     harness.make_certificate("server", "ca", f"/CN={harness.NAME}", f"DNS:{harness.NAME}")
     with open(f"{where}/kseald.conf", "w") as f:
-        f.write(f'profile "on" {{\n\tcertificate = "{where}/server.crt"\n\tkey = "{where}/server.key"\n'
-                '\tversions = {"1.2"}\n\toffload = "on"\n}\n')
+        for policy in PORTS:
+            f.write(f'profile "{policy}" {{\n\tcertificate = "{where}/server.crt"\n\tkey = "{where}/server.key"\n'
+                    f'\tversions = {{"1.2"}}\n\toffload = "{policy}"\n}}\n')
+    ports = [word for policy, port in PORTS.items() for word in ("--port", f"{port}={policy}")]
     nginx_conf(where)
     with open(f"{where}/log", "w+") as log, \
             running(harness.KSEALD, "-c", f"{where}/kseald.conf", log=log), \
-            running(harness.KSEAL, "run", "-v", "--port", f"{PORT}=on", "--", "nginx", "-e", "stderr",
+            running(harness.KSEAL, "run", "-v", *ports, "--", "nginx", "-e", "stderr",
                     "-p", where, "-c", f"{where}/nginx.conf", log=log) as server:
         def said():
             with open(f"{where}/log", errors="replace") as f:
@@ -103,7 +102,7 @@ def nginx_sealed(where):
 
         def ready():
             check(server.poll() is None, said())
-            return listening() and registered()
+            return listening() == len(PORTS) and registered()
         eventually(ready, said, 60)
         yield said
     eventually(lambda: not listening(), "nginx is there still")
@@ -118,11 +117,32 @@ def nginx_sends_a_file_through_the_card(ulp, wire):
         for card in (a, b):
             card.set(**wire)
         sent, got, count = Since(b), Since(b), Counted(B)
-        body = fetch(where, said, "--tls-max", "1.2", "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256")
+        body = fetch(where, said)
         equal(hashlib.sha256(body).hexdigest(), hashlib.sha256(data).hexdigest(), "the file")
         check(sent.tx_records >= len(data) // lab.RECORD, f"{sent}")
         equal(count["KsealTxDeviceRecords"], count["KsealTxRecords"], "records that the card sealed")
         check(got.rx_add == 1, f"{got}")
+    gone()
+
+
+@case
+def nginx_has_what_its_profile_says(ulp):
+    with tempfile.TemporaryDirectory(prefix="kseal-nicsim") as where, nginx_sealed(where) as said:
+        with open(f"{where}/file", "wb") as f:
+            f.write(lab.block)
+
+        def by_card(port):
+            count = Counted(B)
+            equal(fetch(where, said, port), lab.block, "the file")
+            return count["KsealTxDeviceRecords"], count["KsealTxRecords"]
+        equal(by_card(PORTS["off"])[0], 0, "off")
+        device, all_of_them = by_card(PORTS["auto"])
+        equal(device, all_of_them, "auto")
+        b.set(refuse=3)
+        equal(by_card(PORTS["auto"])[0], 0, "auto, refused")
+        count = Counted(B)
+        check(curl(where, PORTS["on"]).returncode, "on, refused: the card is not used")
+        equal(count["KsealSealed"], 0, "on, refused")
     gone()
 
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The card's stream engine: seals or opens a byte stream of TLS 1.2 AES-GCM records
- * (RFC 5288), cut anywhere. Hardware keeps the state of GCM between segments; the
- * kernel's ciphers can't, so the record is kept instead: its bytes go through counter
- * mode as they come, and once they are all there GCM makes or checks the tag.
+ * The card's stream engine: seals or opens a byte stream of TLS AES-GCM records
+ * (RFC 5288, RFC 8446 section 5.2), cut anywhere. Hardware keeps the state of GCM
+ * between segments; the kernel's ciphers can't, so the record is kept instead: its bytes
+ * go through counter mode as they come, and once they are all there GCM makes or checks
+ * the tag.
  *
  * Called under the card's lock.
  */
@@ -27,6 +28,18 @@ int nicsim_record_len(const u8 *header)
 	return NICSIM_HEADER + body;
 }
 
+static void stream_nonce(const struct nicsim_stream *s, u8 *nonce)
+{
+	u8 *number = nonce + sizeof(s->iv) - NICSIM_NONCE;
+
+	memcpy(nonce, s->iv, sizeof(s->iv));
+	if (s->tls13)
+		put_unaligned_be64(get_unaligned_be64(number) ^ s->rcd_sn,
+				   number);
+	else
+		memcpy(number, s->buf + NICSIM_HEADER, NICSIM_NONCE);
+}
+
 /* The part of the stream that lies @off bytes inside a record's ciphertext. */
 static int stream_ctr(struct nicsim_stream *s, u8 *p, unsigned int n,
 		      unsigned int off)
@@ -37,8 +50,7 @@ static int stream_ctr(struct nicsim_stream *s, u8 *p, unsigned int n,
 	struct scatterlist sg;
 	int err = 0;
 
-	memcpy(iv, s->salt, sizeof(s->salt));
-	memcpy(iv + sizeof(s->salt), s->buf + NICSIM_HEADER, NICSIM_NONCE);
+	stream_nonce(s, iv);
 	put_unaligned_be32(2 + off / AES_BLOCK_SIZE, iv + 12);
 	skcipher_request_set_sync_tfm(req, s->ctr);
 	skcipher_request_set_callback(req, 0, NULL, NULL);
@@ -65,19 +77,23 @@ static int stream_ctr(struct nicsim_stream *s, u8 *p, unsigned int n,
 /* GCM over the whole record in @buf: leaves the tag there, or checks it. */
 static int stream_tag(struct nicsim_stream *s)
 {
-	unsigned int plain = s->len - NICSIM_PREFIX - NICSIM_TAG;
-	u8 iv[12];
+	unsigned int plain = s->len - s->prefix - NICSIM_TAG;
+	unsigned int aad = s->tls13 ? NICSIM_HEADER : sizeof(s->aad);
 	struct scatterlist sg[2];
+	u8 iv[sizeof(s->iv)];
 
-	put_unaligned_be64(s->rcd_sn, s->aad);
-	memcpy(s->aad + 8, s->buf, 3);
-	put_unaligned_be16(plain, s->aad + 11);
-	memcpy(iv, s->salt, sizeof(s->salt));
-	memcpy(iv + sizeof(s->salt), s->buf + NICSIM_HEADER, NICSIM_NONCE);
+	if (s->tls13) {
+		memcpy(s->aad, s->buf, NICSIM_HEADER);
+	} else {
+		put_unaligned_be64(s->rcd_sn, s->aad);
+		memcpy(s->aad + 8, s->buf, 3);
+		put_unaligned_be16(plain, s->aad + 11);
+	}
+	stream_nonce(s, iv);
 	sg_init_table(sg, ARRAY_SIZE(sg));
-	sg_set_buf(&sg[0], s->aad, sizeof(s->aad));
-	sg_set_buf(&sg[1], s->buf + NICSIM_PREFIX, plain + NICSIM_TAG);
-	aead_request_set_ad(s->req, sizeof(s->aad));
+	sg_set_buf(&sg[0], s->aad, aad);
+	sg_set_buf(&sg[1], s->buf + s->prefix, plain + NICSIM_TAG);
+	aead_request_set_ad(s->req, aad);
 	aead_request_set_callback(s->req, 0, NULL, NULL);
 	aead_request_set_crypt(s->req, sg, sg,
 			       plain + (s->seal ? 0 : NICSIM_TAG), iv);
@@ -102,20 +118,23 @@ int nicsim_stream_feed(struct nicsim_stream *s, u8 *p, unsigned int n)
 		tag = s->len - NICSIM_TAG;
 		if (s->pos < NICSIM_HEADER)
 			k = min(n, NICSIM_HEADER - s->pos);
-		else if (s->pos < NICSIM_PREFIX)
-			k = min(n, NICSIM_PREFIX - s->pos);
+		else if (s->pos < s->prefix)
+			k = min(n, s->prefix - s->pos);
 		else if (s->pos < tag)
 			k = min(n, tag - s->pos);
 		else
 			k = min(n, s->len - s->pos);
 
-		if (s->pos < NICSIM_PREFIX || s->pos < tag || !s->seal)
+		if (s->pos < s->prefix ||
+		    (!s->no_cipher && (s->pos < tag || !s->seal)))
 			memcpy(s->buf + s->pos, p, k);
-		if (s->pos >= NICSIM_PREFIX && s->pos < tag) {
-			err = stream_ctr(s, p, k, s->pos - NICSIM_PREFIX);
+		if (s->no_cipher) {
+			;	/* only the frame counts */
+		} else if (s->pos >= s->prefix && s->pos < tag) {
+			err = stream_ctr(s, p, k, s->pos - s->prefix);
 			if (err)
 				return err;
-		} else if (s->pos >= NICSIM_PREFIX && s->seal) {
+		} else if (s->pos >= s->prefix && s->seal) {
 			err = s->pos == tag ? stream_tag(s) : 0;
 			if (err)
 				return err;
@@ -124,13 +143,13 @@ int nicsim_stream_feed(struct nicsim_stream *s, u8 *p, unsigned int n)
 		s->pos += k;
 		if (s->pos == NICSIM_HEADER) {
 			err = nicsim_record_len(s->buf);
-			if (err < 0)
-				return err;
+			if (err < (int)s->prefix + NICSIM_TAG)
+				return -EPROTO;
 			s->len = err;
 		}
 		if (!s->len || s->pos < s->len)
 			continue;
-		err = s->seal ? 0 : stream_tag(s);
+		err = s->seal || s->no_cipher ? 0 : stream_tag(s);
 		if (err)
 			return err;
 		s->records++;
@@ -184,20 +203,25 @@ int nicsim_stream_init(struct nicsim_stream *s, bool seal,
 	const u8 *key;
 	int err;
 
-	if (info->version != TLS_1_2_VERSION)
+	if (info->version != TLS_1_2_VERSION &&
+	    info->version != TLS_1_3_VERSION)
 		return -EOPNOTSUPP;
 	s->seal = seal;
+	s->tls13 = info->version == TLS_1_3_VERSION;
+	s->prefix = NICSIM_HEADER + (s->tls13 ? 0 : NICSIM_NONCE);
 	switch (info->cipher_type) {
 	case TLS_CIPHER_AES_GCM_128:
 		key = k128->key;
 		key_len = sizeof(k128->key);
-		memcpy(s->salt, k128->salt, sizeof(s->salt));
+		memcpy(s->iv, k128->salt, sizeof(k128->salt));
+		memcpy(s->iv + sizeof(k128->salt), k128->iv, sizeof(k128->iv));
 		s->rcd_sn = get_unaligned_be64(k128->rec_seq);
 		break;
 	case TLS_CIPHER_AES_GCM_256:
 		key = k256->key;
 		key_len = sizeof(k256->key);
-		memcpy(s->salt, k256->salt, sizeof(s->salt));
+		memcpy(s->iv, k256->salt, sizeof(k256->salt));
+		memcpy(s->iv + sizeof(k256->salt), k256->iv, sizeof(k256->iv));
 		s->rcd_sn = get_unaligned_be64(k256->rec_seq);
 		break;
 	default:

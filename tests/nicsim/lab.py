@@ -21,12 +21,14 @@ import time
 
 TCP_ULP, SOL_TLS = 31, 282
 TLS_TX, TLS_RX = 1, 2
+TLS_SET_RECORD_TYPE, TLS_GET_RECORD_TYPE, ALERT = 1, 2, 21
 KSEAL_INFO, KSEAL_OFFLOAD = 0x4B05, 0x4B08
 AUTO, ON, OFF = 0, 1, 2
 A, B = "nic-a", "nic-b"
 HERE = os.path.dirname(os.path.abspath(__file__))
 DEBUGFS = "/sys/kernel/debug/nicsim"
-KNOBS = ("drop", "duplicate", "reorder", "corrupt", "forge", "partial", "refuse", "tx_fallback", "rx_sync")
+KNOBS = ("drop", "duplicate", "reorder", "corrupt", "forge", "partial", "refuse", "tx_fallback", "rx_sync",
+         "no_cipher", "full")
 DRIVER_REQ, NEXT_HINT, ASYNC = 0, 1, 2
 RECORD = 16384
 
@@ -37,6 +39,23 @@ block = os.urandom(1 << 20)
 
 class Skip(Exception):
     """This case does not apply here."""
+
+
+def collect(cases):
+    """@case, and @each for a case with every value of one parameter: they append to cases."""
+    def case(function):
+        cases.append((function.__name__, function))
+        return function
+
+    def each(**values):
+        (name, options), = values.items()
+
+        def decorate(function):
+            for label, value in options.items():
+                cases.append((f"{function.__name__} {label}", lambda ulp, v=value: function(ulp, **{name: v})))
+            return function
+        return decorate
+    return case, each
 
 
 def check(truth, *what):
@@ -93,6 +112,12 @@ class Card:
             if value is not None:
                 args += [name, "on" if value else "off"]
         sh("ip", "netns", "exec", self.netns, "ethtool", "-K", self.name, *args)
+
+    def queued(self):
+        """Packets in its qdisc."""
+        [qdisc, *_] = json.loads(sh("ip", "netns", "exec", self.netns, "tc", "-s", "-j", "qdisc", "show",
+                                    "dev", self.name))
+        return qdisc["qlen"]
 
     def link(self, state):
         sh("ip", "-n", self.netns, "link", "set", self.name, state)
@@ -219,6 +244,11 @@ class Link:
         self.a.close()
         self.b.close()
 
+    def abort(self):
+        for s in (self.a, self.b):
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
     def __enter__(self):
         return self
 
@@ -234,6 +264,11 @@ def conf_of(netns, which):
 
 def conf(netns, sock):
     return conf_of(netns, f"sport = :{sock.getsockname()[1]}")
+
+
+def retransmitted(sock):
+    """Segments that TCP has sent again: tcpi_total_retrans."""
+    return int.from_bytes(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[100:104], sys.byteorder)
 
 
 INFO = struct.Struct("=IIHHHBB7Q64s256s256s1024s1024s32s256s4I")

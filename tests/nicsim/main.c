@@ -70,6 +70,19 @@ static int counters_show(struct seq_file *seq, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(counters);
 
+/* Its ring is full: packets wait in front of it, checked and changed already. */
+static int full_set(void *data, u64 full)
+{
+	struct nicsim *nic = data;
+
+	if (full)
+		netif_stop_queue(nic->dev);
+	else
+		netif_wake_queue(nic->dev);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(full_fops, NULL, full_set, "%llu\n");
+
 static void nicsim_debugfs(struct nicsim *nic, const char *name)
 {
 	struct nicsim_knobs *k = &nic->knobs;
@@ -84,6 +97,8 @@ static void nicsim_debugfs(struct nicsim *nic, const char *name)
 	debugfs_create_u32("refuse", 0644, dir, &k->refuse);
 	debugfs_create_u32("tx_fallback", 0644, dir, &k->tx_fallback);
 	debugfs_create_u32("rx_sync", 0644, dir, &k->rx_sync);
+	debugfs_create_u32("no_cipher", 0644, dir, &k->no_cipher);
+	debugfs_create_file_unsafe("full", 0200, dir, nic, &full_fops);
 	debugfs_create_file("counters", 0444, dir, nic, &counters_fops);
 }
 

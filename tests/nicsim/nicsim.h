@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * kseal_nicsim.ko: pairs of simulated network cards, wired to each other, that
- * seal and open TLS 1.2 AES-GCM records as Documentation/networking/tls-offload.rst
+ * seal and open TLS records of AES-GCM as Documentation/networking/tls-offload.rst
  * of the kernel wants it from a real one. For tests only.
  *
  * The card is the part that real hardware is: a stream engine (crypt.c) that sees
@@ -23,19 +23,21 @@
 
 #define NICSIM_HEADER	5
 #define NICSIM_NONCE	8
-#define NICSIM_PREFIX	(NICSIM_HEADER + NICSIM_NONCE)
 #define NICSIM_TAG	16
-#define NICSIM_BODY_MIN	(NICSIM_NONCE + NICSIM_TAG)
+#define NICSIM_BODY_MIN	(1 + NICSIM_TAG)
 #define NICSIM_BODY_MAX	(TLS_MAX_PAYLOAD_SIZE + 2048)
 #define NICSIM_RECORD_MAX (NICSIM_HEADER + NICSIM_BODY_MAX)
 
 /**
  * struct nicsim_stream - one direction of a connection, as the card sees it
  * @seal: outgoing: plaintext becomes ciphertext; else the other way
+ * @no_cipher: bytes stay as they are
  * @ctr: counter mode, for bytes as they come
  * @aead: GCM, for the tag once the record is complete
  * @req: for @aead
- * @salt: implicit part of the nonce
+ * @tls13: TLS 1.3; no driver in Linux can be given it
+ * @prefix: bytes ahead of the ciphertext: the header and, before 1.3, the explicit nonce
+ * @iv: of the nonce, that is the implicit part of it or what the number is added to
  * @rcd_sn: number of the record in work
  * @pos: bytes of it seen
  * @len: its length; 0 until the header is complete
@@ -45,10 +47,13 @@
  */
 struct nicsim_stream {
 	bool seal;
+	bool no_cipher;
 	struct crypto_sync_skcipher *ctr;
 	struct crypto_aead *aead;
 	struct aead_request *req;
-	u8 salt[4];
+	bool tls13;
+	unsigned int prefix;
+	u8 iv[4 + NICSIM_NONCE];
 	u64 rcd_sn;
 	unsigned int pos;
 	unsigned int len;
@@ -140,6 +145,8 @@ enum nicsim_counter {
  * @refuse: tls_dev_add fails; bit 0: TX, bit 1: RX
  * @tx_fallback: seal out-of-order segments in software, rather than rebuild the state
  * @rx_sync: enum tls_offload_sync_type of new streams
+ * @no_cipher: new streams are framed and tracked but not sealed, and believed and not
+ *	opened: what the rest costs, as hardware's cipher costs the processor nothing
  */
 struct nicsim_knobs {
 	u32 drop;
@@ -151,6 +158,7 @@ struct nicsim_knobs {
 	u32 refuse;
 	u32 tx_fallback;
 	u32 rx_sync;
+	u32 no_cipher;
 };
 
 /**

@@ -56,6 +56,7 @@ int nicsim_rx_add(struct nicsim *nic, struct sock *sk,
 		kfree(rx);
 		return err;
 	}
+	rx->stream.no_cipher = nic->knobs.no_cipher;
 	rx->sk = sk;
 	rx_tuple(sk, &rx->tuple);
 	rx->state = NICSIM_RX_WAIT;
@@ -212,13 +213,14 @@ static void rx_search(struct nicsim *nic, struct nicsim_rx *rx, u32 seq,
 }
 
 /*
- * Show a segment to the engine, in a copy. Returns true if all of it was opened; the
- * copy is then the plaintext.
+ * Show a segment to the engine, in a copy if it writes. Returns true if all of it was
+ * opened; the copy is then the plaintext.
  */
 static bool rx_engine(struct nicsim *nic, struct nicsim_rx *rx, u32 seq,
-		      const u8 *p, unsigned int n)
+		      u8 *p, unsigned int n)
 {
 	struct nicsim_stream *s = &rx->stream;
+	u8 *work = s->no_cipher ? p : nic->scratch;
 	u32 skip = 0;
 	int err;
 
@@ -246,8 +248,9 @@ static bool rx_engine(struct nicsim *nic, struct nicsim_rx *rx, u32 seq,
 		return false;		/* seen before */
 	}
 
-	memcpy(nic->scratch, p, n);
-	err = nicsim_stream_feed(s, nic->scratch + skip, n - skip);
+	if (work != p)
+		memcpy(work, p, n);
+	err = nicsim_stream_feed(s, work + skip, n - skip);
 	rx->next_seq = seq + n;
 	if (err) {
 		nic->count[NICSIM_RX_BAD_TAG] += err == -EBADMSG;
@@ -263,7 +266,8 @@ static void rx_segment(struct nicsim *nic, struct nicsim_rx *rx,
 	u64 records = rx->stream.records;
 
 	if (rx_engine(nic, rx, seq, p, n) && !nicsim_hit(nic->knobs.partial)) {
-		memcpy(p, nic->scratch, n);
+		if (!rx->stream.no_cipher)
+			memcpy(p, nic->scratch, n);
 		skb->decrypted = 1;
 		nic->count[NICSIM_RX_DECRYPTED]++;
 	} else {

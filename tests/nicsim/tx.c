@@ -40,6 +40,7 @@ int nicsim_tx_add(struct nicsim *nic, struct sock *sk,
 		kfree(tx);
 		return err;
 	}
+	tx->stream.no_cipher = nic->knobs.no_cipher;
 	tx->next_seq = seq;
 	*tx_slot(tls_get_ctx(sk)) = tx;
 	spin_lock_bh(&nic->lock);

@@ -24,7 +24,8 @@ from peer import (ALERT, DATA, HANDSHAKE, SOL_TLS, TIOCOUTQ, TLS_GET_RECORD_TYPE
 from uring import SEND_ZC, MsgHdr, Ring, address
 
 SIOCOUTQNSD = 0x894B
-SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
+SO_ATTACH_FILTER, SO_DETACH_FILTER, SO_PEEK_OFF = 26, 27, 42
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, IP_RECVERR = 19, 20, 21, 11
 PAGE = mmap.PAGESIZE
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -472,6 +473,21 @@ def outq_counts_what_is_under_way(suite):
         eventually(lambda: asked(sock, TIOCOUTQ) == asked(sock, SIOCOUTQNSD) == 0, "all is acknowledged")
 
 
+@case_once
+def what_has_room_to_be_sent_does_not_wait_for_more_to_have_it(suite):
+    for option in (None, socket.TCP_CORK):
+        for sock, peer in of_each_kind(suite):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            if option:
+                sock.setsockopt(socket.IPPROTO_TCP, option, 1)
+            sock.setblocking(False)
+            data = os.urandom(60000)
+            sent = sock.send(data)
+            check(sent < len(data))
+            equal(asked(sock, SIOCOUTQNSD), 0)
+            equal(peer.data(sent), data[:sent])
+
+
 @case
 def msg_eor_ends_a_record(suite):
     for sock, peer in of_each_kind(suite):
@@ -632,3 +648,118 @@ def a_socket_filter_is_not_got_round(suite):
         sock.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
         check(readable(sock, 10))
         equal(sock.recv(10), b"late")
+
+
+# what TCP has to tell
+
+@case_once
+def an_error_is_told_to_who_asks_though_a_record_waited(suite):
+    """The work that looks after an open record must not take it away."""
+    for sock, peer in of_each_kind(suite):
+        sock.send(b"more to come", socket.MSG_MORE)
+        peer.reset()
+        time.sleep(0.5)
+        equal(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), errno.ECONNRESET)
+    for sock, peer in of_each_kind(suite):
+        sock.send(b"more to come", socket.MSG_MORE)
+        peer.reset()
+        time.sleep(0.5)
+        fails(lambda: sock.recv(1), errno.ECONNRESET)
+
+
+@case_once
+def what_a_write_has_taken_goes_ahead_of_close_notify(suite):
+    """However a shutdown by another thread meets it."""
+    for _ in range(100):
+        sock, peer = sealed(suite)
+        sock.settimeout(None)
+        sent = []
+
+        def write():
+            with contextlib.suppress(BrokenPipeError):
+                while True:
+                    sent.append(sock.send(b"x" * 100))
+        writer = in_background(write)
+        reader = in_background(lambda: (time.sleep(0.002), sock.shutdown(socket.SHUT_WR)))
+        got = 0
+        while (record := peer.record())[0] == DATA:
+            got += len(record[1])
+        equal(record, (ALERT, CLOSE_NOTIFY))
+        peer.ends()
+        writer.join()
+        reader.join()
+        equal(got, sum(sent))
+
+
+def unreachable(sock):
+    """An ICMP message says that what @sock has sent last did not arrive."""
+    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, 2)
+    seq = sock.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ) % 2**32
+    sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, -1)    # without a window probe
+    (host, port), (peer, peer_port) = sock.getsockname(), sock.getpeername()
+    lost = (struct.pack(">BBHHHBBH", 0x45, 0, 48, 0, 0, 64, socket.IPPROTO_TCP, 0) + socket.inet_aton(host) +
+            socket.inet_aton(peer) + struct.pack(">HHI", port, peer_port, seq))
+    message = struct.pack(">BBHI", 3, 1, 0, 0) + lost
+    total = sum(struct.unpack(f">{len(message) // 2}H", message))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
+        raw.sendto(message[:2] + struct.pack(">H", ~total & 0xffff) + message[4:], (host, 0))
+
+
+@case_once
+def an_error_that_tcp_survives_is_told_once(suite):
+    for sock, peer in of_each_kind(suite):
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        sock.send(b"held back", socket.MSG_MORE)
+        unreachable(sock)
+        time.sleep(0.5)
+        fails(lambda: sock.recv(10, socket.MSG_DONTWAIT), errno.EHOSTUNREACH)
+        fails(lambda: sock.recv(10, socket.MSG_DONTWAIT), errno.EAGAIN)
+        equal(peer.record(), (DATA, b"held back"))
+        peer.send(b"in")
+        equal(sock.recv(10), b"in")
+        sock.send(b"out")
+        equal(peer.record(), (DATA, b"out"))
+
+
+@case_once
+def an_error_that_tcp_survives_is_no_reason_to_cut_the_stream(suite):
+    """Of FIN, which goes out in any case: what is held back and close_notify go before it."""
+    for how in ("close", "shutdown"):
+        sock, peer = sealed(suite)
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        sock.send(b"held back", socket.MSG_MORE)
+        unreachable(sock)
+        if how == "close":
+            sock.close()
+        else:
+            sock.shutdown(socket.SHUT_WR)
+            time.sleep(0.2)
+            equal(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), errno.EHOSTUNREACH)
+        peer.ends_with((DATA, b"held back"), (ALERT, CLOSE_NOTIFY))
+
+
+@case_once
+def peeking_far_ahead_does_not_take_in_the_whole_stream(suite):
+    """SO_PEEK_OFF counts from bytes that are held; the peer is stopped as by TCP."""
+    sock, peer = explicit(suite, rcvbuf=100000)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_PEEK_OFF, 1 << 30)
+    except OSError as e:
+        raise Skip("TCP has no SO_PEEK_OFF") from e
+    peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 100000)
+    sock.settimeout(None)
+    peer.sock.settimeout(None)
+    record, sent, tries = b"", 0, 0
+    while tries < 100 and sent < 4 << 20:
+        record = record or peer.tx.seal(bytes(16384))
+        try:
+            n = peer.sock.send(record, socket.MSG_DONTWAIT)
+            record, sent, tries = record[n:], sent + n, 0
+        except BlockingIOError:
+            fails(lambda: sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT), errno.EAGAIN)
+            time.sleep(0.01)
+            tries += 1
+    check(sent < 1 << 20, f"{sent} bytes were taken in")

@@ -6,7 +6,9 @@ import array
 import ctypes
 import errno
 import fcntl
+import mmap
 import os
+import random
 import select
 import signal
 import socket
@@ -136,6 +138,9 @@ def the_agent_is_told_who_wants_what(suite):
     sock.setsockopt(SOL_TLS, KSEAL_PROFILE, b"outgoing")
     equal(sock.getsockopt(SOL_TLS, KSEAL_SERVER_NAME, 300), b"www.example.org\0")
     equal(sock.getsockopt(SOL_TLS, KSEAL_SERVER_NAME, 3), b"www")
+    for longest in (b"x" * 255, b"x" * 255 + b"\0", b"www.example.org"):
+        sock.setsockopt(SOL_TLS, KSEAL_SERVER_NAME, longest)
+        equal(sock.getsockopt(SOL_TLS, KSEAL_SERVER_NAME, 300), longest.rstrip(b"\0") + b"\0")
     for bad in (b"", b"x" * 256, b"a\0b", b"\0"):
         fails(lambda: sock.setsockopt(SOL_TLS, KSEAL_SERVER_NAME, bad), errno.EINVAL)
     os.fchown(sock.fileno(), 1234, 5678)
@@ -484,6 +489,12 @@ def a_handshake_has_a_deadline(suite):
         fails(lambda: server.recv(1), errno.ECONNRESET)
 
 
+def is_served(suite, agent, sock, server):
+    tx, rx = Direction(suite), Direction(suite)
+    agent.serve(lambda proxy: push_keys(proxy, tx, rx, True))
+    equal(sock.connect_ex(server.getsockname()), 0)
+
+
 @case_once
 def an_agent_that_goes_leaves_it_to_another(suite):
     for touched in (False, True):
@@ -498,10 +509,62 @@ def an_agent_that_goes_leaves_it_to_another(suite):
             check(events(sock, 5) & select.POLLERR)
             equal(so_error(sock), errno.ECONNABORTED)
         else:
-            tx, rx = Direction(suite), Direction(suite)
-            second.serve(lambda proxy: push_keys(proxy, tx, rx, True))
-            equal(sock.connect_ex(server.getsockname()), 0)
+            is_served(suite, second, sock, server)
         second.sock.close()
+
+
+@case_once
+def what_a_worker_was_told_of_and_did_not_take_is_told_to_another(suite):
+    forget_agent()
+    second, first = Agent(), Agent()
+    sock, server = connecting()
+    check(select.select([first.sock], [], [], 5)[0], "the first has not been told")
+    check(not select.select([second.sock], [], [], 0.1)[0], "both have been told")
+    first.sock.close()
+    check(select.select([second.sock], [], [], 5)[0], "nobody is left who knows of it")
+    is_served(suite, second, sock, server)
+    second.sock.close()
+
+
+@case_once
+def a_read_begun_before_connect_reads_nothing_of_the_wire(suite):
+    """It may have looked up the armed socket's functions, and wait for the lock."""
+    Agent.get()     # else connections are given up
+    shared = mmap.mmap(-1, 4096)
+    at, over, got = range(3)
+    socks = [armed(blocking=True) for _ in range(150)]
+
+    def read_all():
+        for i, sock in enumerate(socks):
+            shared[over], shared[at] = 0, i
+            while not shared[over]:
+                try:
+                    shared[got] |= len(sock.recv(100))
+                except OSError:
+                    pass
+    for sock in socks:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 20000))
+    shared[at] = 255
+    reader = os.fork()
+    if not reader:
+        read_all()
+        os._exit(0)
+    try:
+        with listening() as listener:
+            for i, sock in enumerate(socks):
+                eventually(lambda: shared[at] == i, "no reader")
+                time.sleep(random.random() * 0.001)
+                sock.setblocking(False)
+                sock.connect_ex(listener.getsockname())
+                with listener.accept()[0] as server:
+                    server.send(b"plain")
+                    time.sleep(0.005)
+                    shared[over] = 1
+                sock.close()
+    finally:
+        os.kill(reader, signal.SIGKILL)
+        os.waitpid(reader, 0)
+    check(not shared[got], "bytes of the wire were read")
 
 
 def raised(call):

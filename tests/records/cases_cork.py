@@ -51,7 +51,7 @@ def small_writes_share_records_while_data_is_in_flight(suite):
             got += peer.record()[1]
             records += 1
         equal(got, bytes(range(100)))
-        check(records < 20, f"{records} records")
+        check(records < 50, f"{records} records")   # on a busy machine acknowledgments come between
         delay_acks(peer)
 
 
@@ -71,7 +71,7 @@ def many_small_writes_make_few_records(suite):
         got += record[1]
     writer.join()
     check(got == data)
-    check(records < 1000, f"{records} records")
+    check(records < 3000, f"{records} records")     # 5000, were none held back
 
 
 @case
@@ -131,11 +131,17 @@ def msg_eor_ends_a_record(suite):
 
 @case
 def an_acknowledgment_does_not_end_msg_more(suite):
-    sock, peer = pair(suite)
-    sock.send(b"a")
-    sock.send(b"b", socket.MSG_MORE)
-    equal(peer.record(), (DATA, b"a"))
-    check(not select.select([peer.sock], [], [], 0.05)[0], "sent though more was announced")
+    for _ in range(20):
+        sock, peer = pair(suite)
+        sock.send(b"a")
+        begun = time.monotonic()
+        sock.send(b"b", socket.MSG_MORE)
+        equal(peer.record(), (DATA, b"a"))
+        early = select.select([peer.sock], [], [], 0.05)[0]
+        # Nothing is held back for longer, which a slow machine may have taken.
+        if time.monotonic() - begun < 0.2:
+            break
+    check(not early, "sent though more was announced")
     sock.send(b"c")
     equal(peer.record(), (DATA, b"bc"))
     sock.setsockopt(socket.IPPROTO_TCP, TCP_CORK, 1)

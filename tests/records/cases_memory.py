@@ -8,8 +8,10 @@ import os
 import random
 import socket
 import threading
+import time
 
-from peer import ALERT, DATA, CLOSE_NOTIFY, Skip, case, check, equal, sealed
+from peer import (ALERT, DATA, HANDSHAKE, SOL_TLS, TLS_SET_RECORD_TYPE, CLOSE_NOTIFY, Agent, Direction, Peer, Skip,
+                  case, case_once, check, equal, listener, push_keys, sealed, ulp)
 
 DEBUG = "/sys/kernel/debug"
 FCLONES = "/sys/kernel/slab/skbuff_fclone_cache/failslab"
@@ -150,6 +152,22 @@ def no_memory_to_open_in_loses_nothing(suite):
         Failing.stop()
 
 
+@case
+def reads_need_no_memory_in_large_pieces(suite):
+    failing = Failing(100)
+    try:
+        write(f"{DEBUG}/failslab/probability", 0)
+        write(f"{DEBUG}/fail_page_alloc/min-order", 3)
+        sock, peer = sealed(suite)
+        data = os.urandom(16384)
+        for n in (1, 3000, 16384) * 10:
+            peer.send(data[:n])
+            with failing:
+                equal(sock.recv(n, socket.MSG_WAITALL), data[:n])
+    finally:
+        Failing.stop()
+
+
 def reads(suite, failing):
     sock, peer = sealed(suite)
     sock.setblocking(True)
@@ -188,3 +206,32 @@ def reads(suite, failing):
             at += len(got)
     sock.close()
     feeder.join()
+
+
+@case_once
+def what_waits_for_memory_waits_for_accept(suite):
+    """Until then there is no socket on which TCP could note that it had none."""
+    failing = Failing(100, FCLONES, pages=False)
+    tx, rx = Direction(suite), Direction(suite)
+
+    def push(proxy):
+        push_keys(proxy, tx, rx, True)
+        with failing:
+            proxy.sendmsg([b"ticket"], [(SOL_TLS, TLS_SET_RECORD_TYPE, bytes([HANDSHAKE]))])
+        write(f"{DEBUG}/failslab/task-filter", "N")     # the work's fail as well
+
+    with listener() as l:
+        ulp(l)
+        l.listen()
+        client = socket.create_connection(l.getsockname()[:2])
+        try:
+            Agent.get().serve(push)
+            time.sleep(0.3)
+        finally:
+            Failing.stop()
+        sock = l.accept()[0]
+    peer = Peer(client, rx, tx)
+    client.settimeout(30)
+    equal(peer.record(), (HANDSHAKE, b"ticket"))
+    sock.sendall(b"and data")
+    equal(peer.data(8), b"and data")

@@ -3,6 +3,7 @@
 itself (RFC 8446 section 4.6.3) sets them with the same socket options as the first, as
 with the "tls" ULP of Linux 6.14 and later. And the size of records."""
 
+import contextlib
 import errno
 import os
 import select
@@ -11,9 +12,11 @@ import struct
 import time
 
 from cases_explicit import in_background, readable, receive
-from peer import (DATA, GCM_RECORDS, HANDSHAKE, KEY_UPDATE, KSEAL_TX_SECRET, SOL_TLS, TLS_GET_RECORD_TYPE, TLS_RX,
-                  TLS_SET_RECORD_TYPE, TLS_TX, ALL, Direction, case, case_tls13, check, equal, explicit, fails)
+from peer import (ALERT, CLOSE_NOTIFY, DATA, GCM_RECORDS, HANDSHAKE, KEY_UPDATE, KSEAL_TX_SECRET, SOL_TLS,
+                  TLS_GET_RECORD_TYPE, TLS_RX, TLS_SET_RECORD_TYPE, TLS_TX, ALL, Direction, case, case_tls13, check,
+                  equal, explicit, fails, sealed)
 
+MAX_RECORDS = "/sys/module/kseal/parameters/max_records"
 TLS_TX_MAX_PAYLOAD_LEN = 5
 
 
@@ -218,3 +221,43 @@ def records_are_no_larger_than_wanted(suite):
     sock.send(b".")
     equal(peer.record(), (DATA, b"open."))
     sock.setsockopt(SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, struct.pack("H", 100))
+
+
+@contextlib.contextmanager
+def max_records_lowered(sock, peer):
+    """For a key that has protected more by then."""
+    for n in range(40):
+        sock.send(b"%d" % n)
+        equal(peer.record(), (DATA, b"%d" % n))
+    try:
+        with open(MAX_RECORDS, "w") as f:
+            f.write("20")
+        yield
+    finally:
+        with open(MAX_RECORDS, "w") as f:
+            f.write("0")
+
+
+@case
+def max_records_lowered_counts_for_old_connections(suite):
+    sock, peer = sealed(suite)
+    with max_records_lowered(sock, peer):
+        if suite.tls13:
+            sock.send(b"next")
+            peer.take_update()
+            equal(peer.record(), (DATA, b"next"))
+        else:
+            fails(lambda: sock.send(b"next"), errno.EKEYEXPIRED)
+    sock.close()
+    peer.ends_with(*([(ALERT, CLOSE_NOTIFY)] if suite.tls13 else []))
+
+
+@case_tls13
+def max_records_lowered_leaves_room_for_a_key_update(suite):
+    """Of an application that sends it itself."""
+    sock, peer = explicit(suite)
+    with max_records_lowered(sock, peer):
+        fails(lambda: sock.send(b"next"), errno.EKEYEXPIRED)
+        send_update(sock, peer)
+        sock.send(b"next")
+        equal(peer.record(), (DATA, b"next"))

@@ -15,7 +15,8 @@ import time
 
 from cases_explicit import in_background, inq, readable, receive
 from peer import (ALERT, DATA, GCM_RECORDS, HANDSHAKE, KEY_UPDATE, KEY_UPDATE_REQUEST, SOL_TLS, TIOCOUTQ,
-                  TLS_SET_RECORD_TYPE, TLS_TX, CLOSE_NOTIFY, case, case_tls13, check, equal, fails, sealed, stat)
+                  TLS_SET_RECORD_TYPE, TLS_TX, CLOSE_NOTIFY, case, case_tls13, check, connector, equal, fails, sealed,
+                  stat)
 
 UNEXPECTED_MESSAGE, BAD_RECORD_MAC, RECORD_OVERFLOW = 10, 20, 22
 ILLEGAL_PARAMETER, DECODE_ERROR, PROTOCOL_VERSION, USER_CANCELED, NO_RENEGOTIATION = 47, 50, 70, 90, 100
@@ -68,9 +69,9 @@ def nothing_of_a_forged_record_is_seen(suite):
     record = bytearray(peer.tx.seal(text))
     record[-1] ^= 1
     peer.sock.sendall(record)
-    buf = bytearray(2 * len(text))
+    buf = bytearray(b"u" * 2 * len(text))
     fails(lambda: sock.recv_into(buf), errno.EBADMSG)
-    check(not any(text[i:i + 16] in buf for i in range(0, len(text), 16)))
+    equal(buf, b"u" * len(buf))
     is_dead(sock)
 
 
@@ -141,6 +142,18 @@ def a_fatal_alert_ends_both_directions(suite):
 
 
 @case
+def user_canceled_may_be_fatal_in_tls_1_2(suite):
+    """There the level says so (RFC 5246 section 7.2)."""
+    sock, peer = sealed(suite)
+    peer.send(bytes([FATAL, USER_CANCELED]), ALERT)
+    if suite.tls13:
+        peer.send(b"x")
+        equal(sock.recv(10), b"x")
+    else:
+        is_dead(sock, errno.ECONNABORTED)
+
+
+@case
 def a_forged_record_is_answered_with_an_alert(suite):
     for size in (10, 5000):
         sock, peer = sealed(suite)
@@ -175,7 +188,9 @@ def what_has_no_place_here_is_refused(suite):
             (20, b"\1", UNEXPECTED_MESSAGE), (24, b"x" * 10, UNEXPECTED_MESSAGE), (99, b"", UNEXPECTED_MESSAGE),
             (HANDSHAKE, b"\x18\0\0\1\2", ILLEGAL_PARAMETER if suite.tls13 else UNEXPECTED_MESSAGE),
             (HANDSHAKE, b"\4\0\0\0", UNEXPECTED_MESSAGE), (HANDSHAKE, b"\1" + b"x" * 500, UNEXPECTED_MESSAGE),
-            (HANDSHAKE, KEY_UPDATE * 2, UNEXPECTED_MESSAGE), (HANDSHAKE, KEY_UPDATE[:4], UNEXPECTED_MESSAGE),
+            (HANDSHAKE, KEY_UPDATE * 2, UNEXPECTED_MESSAGE),
+            (HANDSHAKE, b"\x18\0\0\0", DECODE_ERROR if suite.tls13 else UNEXPECTED_MESSAGE),
+            (HANDSHAKE, b"\x18\0\0\2\0\0", DECODE_ERROR if suite.tls13 else UNEXPECTED_MESSAGE),
             (HANDSHAKE, b"", UNEXPECTED_MESSAGE), (ALERT, b"", UNEXPECTED_MESSAGE), (ALERT, b"\1", DECODE_ERROR),
             (ALERT, b"\1\0\0", DECODE_ERROR)):
         sock, peer = sealed(suite)
@@ -242,6 +257,27 @@ def key_updates_are_answered_and_limited(suite):
     is_dead(sock)
     equal(peer.record(), alert(UNEXPECTED_MESSAGE))
     equal(stat("KsealRxFlood"), before + 1)
+
+
+@case_tls13
+def a_key_update_may_come_in_pieces(suite):
+    """RFC 8446 section 5.1; but nothing in between, and what follows it has another key."""
+    for make in (sealed, connector):
+        sock, peer = make(suite)
+        for cuts in ((1,), (4,), (1, 2, 3, 4)):
+            for begin, end in zip((0,) + cuts, cuts + (5,)):
+                peer.send(KEY_UPDATE_REQUEST[begin:end], HANDSHAKE)
+            peer.tx.update()
+            peer.send(b"x")
+            equal(sock.recv(10), b"x")
+            peer.take_update()
+        for between in ((KEY_UPDATE[4:] + KEY_UPDATE[:1], HANDSHAKE), (b"x", DATA), (b"x" * 5000, DATA), (b"", DATA),
+                        (b"", HANDSHAKE), (b"\2", HANDSHAKE)):
+            sock, peer = make(suite)
+            peer.send(KEY_UPDATE[:4], HANDSHAKE)
+            peer.send(*between)
+            is_dead(sock)
+            equal(peer.record(), alert(ILLEGAL_PARAMETER if between[0] == b"\2" else UNEXPECTED_MESSAGE))
 
 
 @case_tls13

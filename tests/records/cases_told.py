@@ -114,6 +114,19 @@ def alerts_are_told(suite):
     has(sock, tx_alert=NONE, rx_alert=NONE)
 
 
+def fill(sock):
+    """Returns what went in before nothing more did."""
+    sent = full = 0
+    while full < 5:
+        try:
+            sent += sock.send(b"z" * 100000)
+            full = 0
+        except BlockingIOError:
+            full += 1
+            time.sleep(0.1)
+    return sent
+
+
 @case
 def keys_change_on_request(suite):
     sock, peer = connector(suite)
@@ -144,14 +157,7 @@ def keys_change_on_request(suite):
     fails(lambda: rekey(info(sock)["id"], struct.pack("=I", 2)), errno.ERANGE, errno.EINVAL)
     # A peer that does not read gets none, before there is room again.
     sock.setblocking(False)
-    full = 0
-    while full < 5:
-        try:
-            sock.send(b"z" * 100000)
-            full = 0
-        except BlockingIOError:
-            full += 1
-            time.sleep(0.1)
+    fill(sock)
     for _ in range(100):
         sock.setsockopt(SOL_TLS, KSEAL_REKEY, both)
     sock.shutdown(socket.SHUT_WR)
@@ -170,6 +176,43 @@ def keys_change_on_request(suite):
     fails(lambda: sock.setsockopt(SOL_TLS, KSEAL_REKEY, own), errno.EOPNOTSUPP)
     sock, _ = connecting()
     fails(lambda: sock.setsockopt(SOL_TLS, KSEAL_REKEY, own), errno.ENOTCONN)
+
+
+@case_tls13
+def one_key_update_is_asked_for_at_a_time(suite):
+    """RFC 9846 section 4.7.3; and an answer does not ask (RFC 8446 section 4.6.3)."""
+    sock, peer = connector(suite)
+    both = struct.pack("=I", 1)
+
+    def takes(update):
+        equal(peer.record(), (HANDSHAKE, update))
+        peer.rx.update()
+    for _ in range(2):
+        for update in (KEY_UPDATE_REQUEST, KEY_UPDATE, KEY_UPDATE):
+            sock.setsockopt(SOL_TLS, KSEAL_REKEY, both)
+            takes(update)
+        peer.update()
+        peer.send(b"x")
+        equal(sock.recv(10), b"x")
+    # We wish to ask, but have no room; then the peer does.
+    sock.setblocking(False)
+    sent = fill(sock)
+    sock.setsockopt(SOL_TLS, KSEAL_REKEY, both)
+    sock.setblocking(True)
+    peer.update(request=True)
+    peer.send(b"y")
+    equal(sock.recv(10), b"y")
+    got, updates = 0, []
+    while got <= sent:
+        if got == sent:
+            sock.send(b"y")
+        type_, content = peer.record()
+        if type_ == HANDSHAKE:
+            updates.append(content)
+            peer.rx.update()
+        else:
+            got += len(content)
+    equal(updates, [KEY_UPDATE])
 
 
 def ticket(n, size=100):
@@ -252,7 +295,7 @@ def what_a_server_may_not_send_is_refused(suite):
             ([(HANDSHAKE, b"")], UNEXPECTED_MESSAGE), ([(HANDSHAKE, b"\4\0\0\0")], DECODE_ERROR),
             ([(HANDSHAKE, b"\x0d\0\0\1\0")], UNEXPECTED_MESSAGE), ([(HANDSHAKE, b"\0\0\0\0")], UNEXPECTED_MESSAGE),
             ([(HANDSHAKE, KEY_UPDATE + a)], UNEXPECTED_MESSAGE), ([(HANDSHAKE, KEY_UPDATE * 2)], UNEXPECTED_MESSAGE),
-            ([(HANDSHAKE, KEY_UPDATE[:4])], UNEXPECTED_MESSAGE),
+            ([(HANDSHAKE, b"\x18\0\0\0")], DECODE_ERROR), ([(HANDSHAKE, b"\x18\0\0\2\0\0")], DECODE_ERROR),
             # nothing between the parts of a message
             ([(HANDSHAKE, a[:50]), (DATA, b"x")], UNEXPECTED_MESSAGE),
             ([(HANDSHAKE, a[:50]), (DATA, b"x" * 5000)], UNEXPECTED_MESSAGE),
