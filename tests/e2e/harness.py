@@ -4,6 +4,7 @@ and the module, the agent, certificates, programs, TLS clients and captures that
 they use. Called by tests/e2e/run; every test runs in a process of its own."""
 
 import contextlib
+import errno
 import json
 import os
 import pickle
@@ -854,6 +855,15 @@ def helper(name):
     if not os.access(program, os.X_OK):
         raise Skip(f"{program} is not built")
     return program
+
+
+def need_i386(call, way, port, expected):
+    """Skips where system calls of the 32-bit ABI are not known, or trap."""
+    done = run(helper("abi32"), call, way, str(port), stdin=subprocess.DEVNULL, check=False)
+    if done.returncode == -signal.SIGSEGV or done.stdout.strip() == str(-errno.ENOSYS):
+        raise Skip("this kernel has no 32-bit ABI")
+    eq(done.returncode, 0, done.stdout)
+    eq(done.stdout.strip(), str(expected))
 
 
 # --- captures ------------------------------------------------------------------------

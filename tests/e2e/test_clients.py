@@ -15,8 +15,8 @@ import time
 
 import harness
 from harness import (NAME, PYTHON, VERSIONS, Capture, Program, Skip, Thread, accept,
-                     context, counters, eq, eventually, free_port, helper, listener, path,
-                     port_of, run, status, sysctl, test)
+                     context, counters, eq, eventually, free_port, helper, listener, need_i386,
+                     path, port_of, run, status, sysctl, test)
 from test_transfer import make_files
 
 LINE = "a line that nobody may read on the way"
@@ -232,9 +232,7 @@ def a_static_program_in_go():
 @test
 def programs_of_the_32_bit_abi():
     for way in ("direct", "socketcall"):
-        probe = run(helper("abi32"), "connect", way, str(free_port()), stdin=subprocess.DEVNULL)
-        if probe.stdout.strip() != str(-errno.ECONNREFUSED):
-            raise Skip(f"this kernel has no 32-bit ABI: {probe.stdout.strip()!r}")
+        need_i386("connect", way, free_port(), -errno.ECONNREFUSED)
         port = free_port()
         with openssl_server(port), only_records(port):
             done = sealed(helper("abi32"), "connect", way, str(port), to=f"127.0.0.1:{port}")

@@ -9,9 +9,9 @@ import subprocess
 import time
 
 import harness
-from harness import (PYTHON, Child, Program, Skip, Thread, accept, client, connect, context,
+from harness import (PYTHON, Child, Program, Thread, accept, client, connect, context,
                      eq, eventually, free_port, helper, is_listening, kseal_run, listener,
-                     listeners_of, pair, port_of, run, status, test)
+                     listeners_of, need_i386, pair, port_of, run, status, test)
 from test_handshake import is_cut_off
 from test_listener import talk
 
@@ -94,10 +94,7 @@ def run_seals_the_ports_named_and_no_others():
 def run_works_for_the_32_bit_abi():
     for way in ("direct", "socketcall"):
         port = free_port()
-        probe = run(helper("abi32"), "listen", way, str(port), stdin=subprocess.DEVNULL,
-                    check=False)
-        if probe.stdout.strip() != "0":
-            raise Skip(f"this kernel has no 32-bit ABI: {probe.stdout.strip()!r}")
+        need_i386("listen", way, port, 0)
         with kseal_run(helper("abi32"), "listen", way, str(port),
                        stdin=subprocess.PIPE) as program:
             program.until(r"^0$|\n0\n")
