@@ -192,15 +192,20 @@ int kseal_keys_install(int fd, const struct kseal_keys *keys, const char **step)
 	ret = set_option(fd, TLS_TX, &keys->tx, keys->info_size);
 	if (ret < 0)
 		return ret;
-	if (keys->max_payload) {
+	if (keys->tx_max_payload) {
 		*step = "TLS_TX_MAX_PAYLOAD_LEN";
-		ret = set_option(fd, TLS_TX_MAX_PAYLOAD_LEN, &keys->max_payload,
-				 sizeof(keys->max_payload));
+		ret = set_option(fd, TLS_TX_MAX_PAYLOAD_LEN, &keys->tx_max_payload,
+				 sizeof(keys->tx_max_payload));
 		if (ret < 0)
 			return ret;
 	}
 	*step = "TLS_RX";
 	ret = set_option(fd, TLS_RX, &keys->rx, keys->info_size);
+	if (ret == 0 && keys->rx_max_payload) {
+		*step = "KSEAL_RX_MAX_PAYLOAD_LEN";
+		ret = set_option(fd, KSEAL_RX_MAX_PAYLOAD_LEN, &keys->rx_max_payload,
+				 sizeof(keys->rx_max_payload));
+	}
 	if (ret < 0 || !keys->secrets.read_size)
 		return ret;
 
@@ -215,7 +220,8 @@ int kseal_keys_install(int fd, const struct kseal_keys *keys, const char **step)
 /**
  * kseal_keys_install_ktls() - hand both directions to the kernel's own TLS
  * @fd: a connected TCP socket
- * @keys: from kseal_keys_extract(); secrets are of no use to it
+ * @keys: from kseal_keys_extract(); secrets are of no use to it, and it takes records
+ *	of any length
  * @step: on failure: the option that was refused
  *
  * Return: 0 or a negative errno.
@@ -230,10 +236,10 @@ int kseal_keys_install_ktls(int fd, const struct kseal_keys *keys, const char **
 		return -errno;
 	*step = "TLS_TX";
 	ret = set_option(fd, TLS_TX, &keys->tx, keys->info_size);
-	if (ret == 0 && keys->max_payload) {
+	if (ret == 0 && keys->tx_max_payload) {
 		*step = "TLS_TX_MAX_PAYLOAD_LEN";
-		ret = set_option(fd, TLS_TX_MAX_PAYLOAD_LEN, &keys->max_payload,
-				 sizeof(keys->max_payload));
+		ret = set_option(fd, TLS_TX_MAX_PAYLOAD_LEN, &keys->tx_max_payload,
+				 sizeof(keys->tx_max_payload));
 	}
 	if (ret < 0)
 		return ret;

@@ -51,8 +51,9 @@ union kseal_crypto_info {
  * @tx: our direction
  * @rx: the peer's direction
  * @info_size: bytes of @tx and @rx that count
- * @max_payload: what the peer takes as plaintext of a record, if that is less than
+ * @tx_max_payload: what the peer takes as plaintext of a record, if that is less than
  *	the protocol allows; else 0. Set by the caller of kseal_keys_extract()
+ * @rx_max_payload: what the peer was told that we take; likewise
  * @offload: enum kseal_offload; likewise
  * @secrets: TLS 1.3 only, else sizes are 0
  */
@@ -60,7 +61,8 @@ struct kseal_keys {
 	union kseal_crypto_info tx;
 	union kseal_crypto_info rx;
 	size_t info_size;
-	uint16_t max_payload;
+	uint16_t tx_max_payload;
+	uint16_t rx_max_payload;
 	uint32_t offload;
 	struct kseal_secrets secrets;
 };

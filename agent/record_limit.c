@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How long our records may be. GnuTLS keeps to the peer's limit itself, but does not
- * tell it; the kernel has to keep to it as well. Called by session.c for each
- * handshake message that has come, and once at the end.
+ * How long records may be, ours and the peer's. GnuTLS keeps to both limits itself, but
+ * does not tell them; the kernel has to keep to them as well. Called by session.c for
+ * each handshake message, and once at the end.
  */
 #include "record_limit.h"
 
@@ -25,8 +25,8 @@ static int on_extension(void *data, unsigned int type, const unsigned char *valu
 }
 
 /**
- * kseal_record_limit_read() - note what a message of the peer says of it
- * @l: all zero at first
+ * kseal_record_limit_read() - note what a message says of it
+ * @l: of the end that sends the message; all zero at first
  * @type: of the message
  * @msg: without its header
  *
@@ -63,8 +63,8 @@ int kseal_record_limit_read(struct kseal_record_limit *l, unsigned int type,
 }
 
 /**
- * kseal_record_limit_payload() - the plaintext that a record of ours may have
- * @l: all messages have been read
+ * kseal_record_limit_payload() - the plaintext that a record may have
+ * @l: of the end that receives it; all its messages have been read
  * @tls: its version has been agreed on
  *
  * The record size limit of TLS 1.3 counts the content type, too.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How long our records may be: what the peer's extensions say of it. Used by
- * session.c.
+ * How long the records of a direction may be: what the extensions of the one who
+ * receives them say of it. Used by session.c.
  */
 #ifndef KSEALD_RECORD_LIMIT_H
 #define KSEALD_RECORD_LIMIT_H
@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /**
- * struct kseal_record_limit - what the peer has said
+ * struct kseal_record_limit - what one end has said
  * @record_size: RFC 8449; 0 if nothing
  * @max_fragment: likewise, by the older extension (RFC 6066)
  */

@@ -45,6 +45,7 @@
  * @started: CLOCK_MONOTONIC microseconds
  * @secrets: TLS 1.3 traffic secrets seen so far
  * @limit: on the length of our records
+ * @announced: on the length of the peer's
  * @finished: the handshake is complete: no secret may change any more
  * @disturbed: a secret changed after @finished
  * @io: sends and receives on @fd
@@ -68,6 +69,7 @@ struct kseal_session {
 	uint64_t started;
 	struct kseal_secrets secrets;
 	struct kseal_record_limit limit;
+	struct kseal_record_limit announced;
 	bool finished;
 	bool disturbed;
 	struct kseal_transport io;
@@ -236,7 +238,10 @@ static int seal(struct kseal_session *s)
 	if (ret < 0)
 		return kseal_outcome_set(o, EOPNOTSUPP, "no keys for the kernel: %s",
 					 gnutls_strerror(ret));
-	keys.max_payload = kseal_record_limit_payload(&s->limit, s->tls);
+	keys.tx_max_payload = kseal_record_limit_payload(&s->limit, s->tls);
+	/* The peer is held to ours if it knows the extension. */
+	keys.rx_max_payload = s->limit.record_size ?
+			      kseal_record_limit_payload(&s->announced, s->tls) : 0;
 	keys.offload = s->profile->offload;
 	ret = s->ops->install(s->fd, &keys, &step);
 	kseal_keys_wipe(&keys);
@@ -413,7 +418,7 @@ static int on_message(gnutls_session_t tls, unsigned int type, unsigned int when
 	struct kseal_session *s = gnutls_session_get_ptr(tls);
 
 	(void)when;
-	return incoming ? kseal_record_limit_read(&s->limit, type, msg) : 0;
+	return kseal_record_limit_read(incoming ? &s->limit : &s->announced, type, msg);
 }
 
 static void set_hooks(struct kseal_session *s)

@@ -54,25 +54,27 @@ EXPORT_SYMBOL_IF_KUNIT(kseal_header_build);
 /**
  * kseal_header_parse() - read and judge a record header
  * @f: format
+ * @max_payload: bytes of plaintext, and in TLS 1.3 padding, that the record may
+ *	have: KSEAL_MAX_PLAINTEXT, or what the peer was told (RFC 8449 §4)
  * @in: KSEAL_HEADER_LEN bytes
  * @h: result, written on success only
  *
  * Context: any.
  * Return: 0, or the (positive) alert that the record deserves. In TLS 1.3 every
  * record is application_data by now: change_cipher_spec is tolerated during the
- * handshake only (RFC 8446 §5). A longer TLS 1.3 record than counted here would
- * exceed 2^14 + 1 bytes once open (§5.4). The type of a TLS 1.2 record is judged
+ * handshake only (RFC 8446 §5). A longer TLS 1.3 record than KSEAL_MAX_PLAINTEXT
+ * would exceed 2^14 + 1 bytes once open (§5.4). The type of a TLS 1.2 record is judged
  * by whoever gets it, once it is authenticated.
  */
-int kseal_header_parse(const struct kseal_format *f, const u8 *in,
-		       struct kseal_header *h)
+int kseal_header_parse(const struct kseal_format *f, unsigned int max_payload,
+		       const u8 *in, struct kseal_header *h)
 {
 	unsigned int overhead = f->prefix - KSEAL_HEADER_LEN + f->tail + f->tag;
 	unsigned int len = get_unaligned_be16(in + 3);
 	u8 type = in[0];
 
 	/* First, as the "tls" ULP has it: what follows is not even a record. */
-	if (len > KSEAL_MAX_PLAINTEXT + overhead)
+	if (len > max_payload + overhead)
 		return TLS_ALERT_DESC_RECORD_OVERFLOW;
 	if (f->version == TLS_1_3_VERSION && type != TLS_RECORD_TYPE_DATA)
 		return TLS_ALERT_DESC_UNEXPECTED_MESSAGE;

@@ -52,8 +52,8 @@ void kseal_format_init(struct kseal_format *f, u16 version, u8 explicit_nonce,
 		       u8 tag);
 void kseal_header_build(const struct kseal_format *f, u8 type,
 			unsigned int payload, u8 *out);
-int kseal_header_parse(const struct kseal_format *f, const u8 *in,
-		       struct kseal_header *h);
+int kseal_header_parse(const struct kseal_format *f, unsigned int max_payload,
+		       const u8 *in, struct kseal_header *h);
 void kseal_nonce_build(const struct kseal_format *f, const u8 *iv, u64 seq,
 		       const u8 *explicit_nonce, u8 *out);
 void kseal_aad_build(const struct kseal_format *f, const u8 *header, u64 seq,

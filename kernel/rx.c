@@ -48,6 +48,7 @@ void kseal_rx_init(struct kseal_rx *rx)
 	rx->scan_need = KSEAL_HEADER_LEN;
 	rx->scan_bad = -1;
 	rx->alert = KSEAL_ALERT_NONE;
+	rx->max_payload = KSEAL_MAX_PLAINTEXT;
 }
 
 /**

@@ -58,6 +58,7 @@ struct kseal_rx_ring;
  * @updates: KeyUpdates among them
  * @message_len: bytes that have come of that message; 0 if there is none
  * @message_left: bytes of it yet to come, if its header has
+ * @max_payload: bytes of plaintext that a record may have: what the peer was told
  * @tickets: how many have been given to the agent
  * @rekeys: KeyUpdates received, or next keys set
  * @message: that message, as far as it has come; NULL if it is not kept
@@ -103,6 +104,7 @@ struct kseal_rx {
 	struct kseal_flood updates;
 	unsigned int message_len;
 	unsigned int message_left;
+	u16 max_payload;
 	unsigned int tickets;
 	u32 rekeys;
 	u8 *message;

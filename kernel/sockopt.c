@@ -15,6 +15,8 @@
 #include "socket.h"
 #include "sockopt.h"
 
+#define RECORD_SIZE_LIMIT_MIN	64	/* RFC 8449 §4 */
+
 /* A name, with or without its terminating zero, into @size bytes of zeros. */
 static int get_name(char *name, size_t size, sockptr_t optval,
 		    unsigned int optlen)
@@ -81,12 +83,37 @@ static int set_rekey(struct sock *sk, sockptr_t optval, unsigned int optlen)
 	return whose > KSEAL_REKEY_BOTH ? -EINVAL : kseal_rekey(sk, whose);
 }
 
+/* RFC 8449 §4 counts the type of a TLS 1.3 record, too. */
+static int set_max_payload(struct sock *sk, int optname, sockptr_t optval,
+			   unsigned int optlen)
+{
+	struct kseal_sock *ks = kseal_get(sk);
+	unsigned int min = RECORD_SIZE_LIMIT_MIN;
+	struct tls_crypto_info info = {};
+	u16 val;
+
+	if (sockptr_is_null(optval) || optlen != sizeof(val))
+		return -EINVAL;
+	if (copy_from_sockptr(&val, optval, sizeof(val)))
+		return -EFAULT;
+	if (!kseal_tx_info(&ks->tx, &info))
+		kseal_rx_info(&ks->rx, &info);
+	if (info.version == TLS_1_3_VERSION)
+		min--;
+	if (val < min || val > KSEAL_MAX_PLAINTEXT)
+		return -EINVAL;
+	if (optname == TLS_TX_MAX_PAYLOAD_LEN)
+		return kseal_tx_set_max_payload(sk, val);
+	ks->rx.max_payload = val;
+	return 0;
+}
+
 /**
  * kseal_set_keys() - key a direction, or give it its traffic secret
  * @sk: socket, HELD or EXPLICIT
- * @optname: TLS_TX, TLS_RX, TLS_TX_MAX_PAYLOAD_LEN, KSEAL_OFFLOAD,
- *	KSEAL_TX_SECRET or KSEAL_RX_SECRET
- * @optval: struct tls12_crypto_info_*, the limit, the policy or the secret
+ * @optname: TLS_TX, TLS_RX, TLS_TX_MAX_PAYLOAD_LEN, KSEAL_RX_MAX_PAYLOAD_LEN,
+ *	KSEAL_OFFLOAD, KSEAL_TX_SECRET or KSEAL_RX_SECRET
+ * @optval: struct tls12_crypto_info_*, a limit, the policy or the secret
  * @optlen: bytes of @optval
  *
  * Context: process, under the socket lock.
@@ -101,7 +128,8 @@ int kseal_set_keys(struct sock *sk, int optname, sockptr_t optval,
 	case TLS_RX:
 		return kseal_rx_set_key(sk, optval, optlen);
 	case TLS_TX_MAX_PAYLOAD_LEN:
-		return kseal_tx_set_max_payload(sk, optval, optlen);
+	case KSEAL_RX_MAX_PAYLOAD_LEN:
+		return set_max_payload(sk, optname, optval, optlen);
 	case KSEAL_OFFLOAD:
 		return kseal_offload_set(kseal_get(sk), optval, optlen);
 	case KSEAL_TX_SECRET:
@@ -313,7 +341,8 @@ static int get_cork(int val, char __user *optval, int __user *optlen)
  * @level: SOL_TLS is ours
  * @optname: TLS_TX and TLS_RX give version and cipher, in the explicit mode also
  *	key, nonce and number of the next record; TLS_TX_ZEROCOPY_RO,
- *	TLS_RX_EXPECT_NO_PAD and TLS_TX_MAX_PAYLOAD_LEN what was set;
+ *	TLS_RX_EXPECT_NO_PAD, TLS_TX_MAX_PAYLOAD_LEN and
+ *	KSEAL_RX_MAX_PAYLOAD_LEN what was set;
  *	KSEAL_PROFILE and KSEAL_SERVER_NAME those of a socket that was armed;
  *	KSEAL_INFO a struct kseal_info; KSEAL_OFFLOAD the policy
  * @optval: user memory for the value
@@ -374,7 +403,9 @@ int kseal_getsockopt(struct sock *sk, int level, int optname,
 		len = sizeof(flag);
 		break;
 	case TLS_TX_MAX_PAYLOAD_LEN:
-		payload = ks->tx.max_payload;
+	case KSEAL_RX_MAX_PAYLOAD_LEN:
+		payload = optname == TLS_TX_MAX_PAYLOAD_LEN ?
+			  ks->tx.max_payload : ks->rx.max_payload;
 		val = &payload;
 		if (len < sizeof(payload))
 			err = -EINVAL;

@@ -495,7 +495,8 @@ void kseal_stream_scan(struct sock *sk, unsigned int want)
 			err = queue_copy(sk, &skb, seq, buf, sizeof(buf));
 		}
 		rx->scan_bad = err ? TLS_ALERT_DESC_INTERNAL_ERROR :
-			       kseal_header_parse(&rx->key.format, buf, &h) ?:
+			       kseal_header_parse(&rx->key.format,
+						  rx->max_payload, buf, &h) ?:
 			       -1;
 		if (rx->scan_bad >= 0)
 			return;

@@ -33,7 +33,6 @@
 /* More than any send buffer, small enough to calculate with. */
 #define TX_SNDBUF_OPEN	SZ_512M
 
-#define RECORD_SIZE_LIMIT_MIN	64	/* RFC 8449 §4 */
 
 static int tx_flush(struct sock *sk, struct kseal_tx *tx);
 static void tx_work(struct work_struct *work);
@@ -157,21 +156,14 @@ int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen)
 /**
  * kseal_tx_set_max_payload() - TLS_TX_MAX_PAYLOAD_LEN
  * @sk: socket, HELD or EXPLICIT
- * @optval: u16, bytes of plaintext that a record of data may have. RFC 8449 §4
- *	counts the type of a TLS 1.3 record too
- * @optlen: its bytes
+ * @max_payload: bytes of plaintext that a record of data may have
  *
  * Context: process, under the socket lock.
- * Return: 0; -EBUSY while a record is open; -EINVAL, -EFAULT.
+ * Return: 0; -EBUSY while a record is open.
  */
-int kseal_tx_set_max_payload(struct sock *sk, sockptr_t optval,
-			     unsigned int optlen)
+int kseal_tx_set_max_payload(struct sock *sk, u16 max_payload)
 {
-	struct kseal_sock *ks = kseal_get(sk);
-	unsigned int min = RECORD_SIZE_LIMIT_MIN;
-	struct tls_crypto_info info = {};
-	struct kseal_tx *tx = &ks->tx;
-	u16 val;
+	struct kseal_tx *tx = &kseal_get(sk)->tx;
 
 	if (kseal_record_pending(tx->ring) && !tx->more) {
 		tx_flush(sk, tx);
@@ -179,17 +171,7 @@ int kseal_tx_set_max_payload(struct sock *sk, sockptr_t optval,
 	}
 	if (kseal_record_pending(tx->ring))
 		return -EBUSY;
-	if (sockptr_is_null(optval) || optlen != sizeof(val))
-		return -EINVAL;
-	if (copy_from_sockptr(&val, optval, sizeof(val)))
-		return -EFAULT;
-	if (!kseal_tx_info(tx, &info))
-		kseal_rx_info(&ks->rx, &info);
-	if (info.version == TLS_1_3_VERSION)
-		min--;
-	if (val < min || val > KSEAL_MAX_PLAINTEXT)
-		return -EINVAL;
-	tx->max_payload = val;
+	tx->max_payload = max_payload;
 	return 0;
 }
 

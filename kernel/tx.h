@@ -95,8 +95,7 @@ void kseal_tx_init(struct kseal_tx *tx);
 int kseal_tx_set_key(struct sock *sk, sockptr_t optval, unsigned int optlen);
 int kseal_tx_set_secret(struct sock *sk, sockptr_t optval,
 			unsigned int optlen);
-int kseal_tx_set_max_payload(struct sock *sk, sockptr_t optval,
-			     unsigned int optlen);
+int kseal_tx_set_max_payload(struct sock *sk, u16 max_payload);
 bool kseal_tx_keyed(const struct kseal_tx *tx);
 bool kseal_tx_info(const struct kseal_tx *tx, struct tls_crypto_info *info);
 int kseal_sendmsg(struct sock *sk, struct msghdr *msg, size_t size);

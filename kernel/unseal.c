@@ -391,8 +391,10 @@ int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 	err = ring_get(rx);
 	if (err)
 		return err;
+	/* The scan has judged it by the limit that was in force then. */
 	err = kseal_stream_prefix(sk, rx->ring->prefix);
-	if (err || kseal_header_parse(&rx->key.format, rx->ring->prefix, &h)) {
+	if (err || kseal_header_parse(&rx->key.format, KSEAL_MAX_PLAINTEXT,
+				      rx->ring->prefix, &h)) {
 		kseal_stream_fail(sk, TLS_ALERT_DESC_INTERNAL_ERROR);
 		return 0;
 	}

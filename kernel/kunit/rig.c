@@ -120,7 +120,7 @@ int rig_open(struct rig *r, unsigned int *payload)
 	struct kseal_header h;
 	int ret;
 
-	ret = kseal_header_parse(f, r->record, &h);
+	ret = kseal_header_parse(f, KSEAL_MAX_PLAINTEXT, r->record, &h);
 	if (ret)
 		return ret;
 	map(r, sg, h.len + KSEAL_HEADER_LEN - f->prefix);

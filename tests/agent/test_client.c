@@ -264,9 +264,9 @@ static void test_record_size(void)
 		struct server s1 = { .conn = to_name("example.test") }, s2 = s1;
 
 		must_reach(&s1, &small);
-		CHECK(captured.max_payload == 700, "%u", captured.max_payload);
+		CHECK(captured.tx_max_payload == 700, "%u", captured.tx_max_payload);
 		must_reach(&s2, &any);
-		CHECK(!captured.max_payload, "%u", captured.max_payload);
+		CHECK(!captured.tx_max_payload, "%u", captured.tx_max_payload);
 	}
 }
 

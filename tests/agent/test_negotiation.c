@@ -189,8 +189,10 @@ static void test_record_size(void)
 
 		must_seal(&s1, &c);
 		CHECK(c.send_size == 1024, "%s: %zu", both[i], c.send_size);
+		CHECK(captured.rx_max_payload == 1024, "%u", captured.rx_max_payload);
 		must_seal(&s2, &any);
 		CHECK(any.send_size == 0, "%s: %zu", both[i], any.send_size);
+		CHECK(!captured.rx_max_payload, "%u", captured.rx_max_payload);
 	}
 }
 
@@ -234,8 +236,10 @@ static void test_client_record_size(void)
 		must_reach(&s1, &o);
 		/* A ClientHello is of both versions: it counts the content type of 1.3. */
 		CHECK(o.send_size == 1024U + i, "%s: %zu", both[i], o.send_size);
+		CHECK(captured.rx_max_payload == o.send_size, "%u", captured.rx_max_payload);
 		must_reach(&s2, &any);
 		CHECK(any.send_size == 0, "%s: %zu", both[i], any.send_size);
+		CHECK(!captured.rx_max_payload, "%u", captured.rx_max_payload);
 	}
 }
 

@@ -83,9 +83,9 @@ static void test_record_size(void)
 		struct server s1 = { 0 }, s2 = { 0 };
 
 		must_seal(&s1, &small);
-		CHECK(captured.max_payload == 700, "%u", captured.max_payload);
+		CHECK(captured.tx_max_payload == 700, "%u", captured.tx_max_payload);
 		must_seal(&s2, &any);
-		CHECK(!captured.max_payload, "%u", captured.max_payload);
+		CHECK(!captured.tx_max_payload, "%u", captured.tx_max_payload);
 	}
 }
 

@@ -12,9 +12,9 @@ import struct
 import time
 
 from cases_explicit import in_background, readable, receive
-from peer import (ALERT, CLOSE_NOTIFY, DATA, GCM_RECORDS, HANDSHAKE, KEY_UPDATE, KSEAL_TX_SECRET, SOL_TLS,
-                  TLS_GET_RECORD_TYPE, TLS_RX, TLS_SET_RECORD_TYPE, TLS_TX, ALL, Direction, case, case_tls13, check,
-                  equal, explicit, fails, sealed)
+from peer import (ALERT, CLOSE_NOTIFY, DATA, GCM_RECORDS, HANDSHAKE, KEY_UPDATE, KSEAL_RX_MAX_PAYLOAD_LEN,
+                  KSEAL_TX_SECRET, SOL_TLS, TLS_GET_RECORD_TYPE, TLS_RX, TLS_SET_RECORD_TYPE, TLS_TX, ALL, Direction,
+                  case, case_tls13, check, equal, explicit, fails, sealed)
 
 MAX_RECORDS = "/sys/module/kseal/parameters/max_records"
 TLS_TX_MAX_PAYLOAD_LEN = 5
@@ -221,6 +221,29 @@ def records_are_no_larger_than_wanted(suite):
     sock.send(b".")
     equal(peer.record(), (DATA, b"open."))
     sock.setsockopt(SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, struct.pack("H", 100))
+
+
+@case
+def longer_records_than_wanted_are_refused(suite):
+    sock, peer = explicit(suite)
+    least = 63 if suite.tls13 else 64
+    equal(sock.getsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, 2), struct.pack("H", 16384))
+    for bad in (b"", b"\1", struct.pack("I", 1000), struct.pack("H", least - 1), struct.pack("H", 16385)):
+        fails(lambda: sock.setsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, bad), errno.EINVAL)
+    fails(lambda: sock.getsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, 1), errno.EINVAL)
+    for size in (least, 1000, 16384):
+        sock.setsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, struct.pack("H", size))
+        equal(sock.getsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, 8), struct.pack("H", size))
+        peer.send(b"x" * size)
+        equal(sock.recv(20000), b"x" * size)
+    equal(sock.getsockopt(SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, 2), struct.pack("H", 16384))
+    # What has come before is judged by what was in force then.
+    peer.send(b"y" * 2000)
+    check(readable(sock, 5))
+    sock.setsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, struct.pack("H", 1999))
+    equal(sock.recv(20000), b"y" * 2000)
+    peer.send(b"z" * 2000)
+    fails(lambda: sock.recv(20000), errno.EMSGSIZE)
 
 
 @contextlib.contextmanager

@@ -183,6 +183,28 @@ def each_bad_header_has_its_alert(suite):
 
 
 @case
+def records_are_no_longer_than_was_asked_for(suite):
+    """RFC 8449 section 4: in TLS 1.3 padding counts."""
+    for size in (64, 4096, 16384):
+        sock, peer = sealed(suite, rx_max=size)
+        peer.send(b"a" * size)
+        peer.send(b"b" * (size - 10), padding=10)
+        peer.send(b"ok")
+        equal(receive(sock, size), b"a" * size)
+        equal(receive(sock, size - 8), b"b" * (size - 10) + b"ok")
+        if suite.tls13:
+            peer.update()       # the limit outlives the key
+        peer.send(b"c" * (size + 1))
+        is_dead(sock)
+        equal(peer.record(), alert(RECORD_OVERFLOW))
+    sock, peer = sealed(suite, rx_max=64)
+    peer.send(b"d" * 64)
+    peer.send(b"e" * (55 if suite.tls13 else 65), padding=10)
+    equal(receive(sock, 64), b"d" * 64)
+    is_dead(sock)
+
+
+@case
 def what_has_no_place_here_is_refused(suite):
     for type_, body, description in (
             (20, b"\1", UNEXPECTED_MESSAGE), (24, b"x" * 10, UNEXPECTED_MESSAGE), (99, b"", UNEXPECTED_MESSAGE),

@@ -19,6 +19,7 @@ SOL_TLS = 282
 TLS_TX, TLS_RX = 1, 2
 TLS_SET_RECORD_TYPE, TLS_GET_RECORD_TYPE = 1, 2
 KSEAL_PROFILE, KSEAL_TX_SECRET, KSEAL_RX_SECRET, KSEAL_SERVER_NAME, KSEAL_INFO, KSEAL_REKEY = range(0x4B01, 0x4B07)
+KSEAL_RX_MAX_PAYLOAD_LEN = 0x4B07
 FIONREAD, TIOCOUTQ = 0x541B, 0x5411
 
 TLS12, TLS13 = 0x0303, 0x0304
@@ -298,9 +299,11 @@ def ulp(sock):
     sock.setsockopt(socket.IPPROTO_TCP, TCP_ULP, b"kseal")
 
 
-def push_keys(sock, tx, rx, secrets):
+def push_keys(sock, tx, rx, secrets, rx_max=None):
     sock.setsockopt(SOL_TLS, TLS_TX, tx.crypto_info())
     sock.setsockopt(SOL_TLS, TLS_RX, rx.crypto_info())
+    if rx_max:
+        sock.setsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, struct.pack("H", rx_max))
     if secrets and tx.suite.tls13:
         sock.setsockopt(SOL_TLS, KSEAL_TX_SECRET, tx.secret)
         sock.setsockopt(SOL_TLS, KSEAL_RX_SECRET, rx.secret)
@@ -321,8 +324,9 @@ def explicit(suite, secrets=False, seq=0, rcvbuf=None):
     return _ready(sock, client, tx, rx)
 
 
-def sealed(suite, secrets=True, seq=0, rcvbuf=None, family=socket.AF_INET, accept=None, told=None):
-    """A socket accepted from a sealed listener, and its peer. @accept: how. @told: more of DONE's attributes."""
+def sealed(suite, secrets=True, seq=0, rcvbuf=None, family=socket.AF_INET, accept=None, told=None, rx_max=None):
+    """A socket accepted from a sealed listener, and its peer. @accept: how. @told: more of DONE's attributes.
+    @rx_max: limit on the records that it takes."""
     agent = Agent.get()
     with listener(family, rcvbuf) as l:
         ulp(l)
@@ -330,7 +334,7 @@ def sealed(suite, secrets=True, seq=0, rcvbuf=None, family=socket.AF_INET, accep
         taken = accept(l) if accept else lambda: l.accept()[0]
         client = socket.create_connection(l.getsockname()[:2])
         tx, rx = Direction(suite, seq), Direction(suite)
-        agent.serve(lambda proxy: push_keys(proxy, tx, rx, secrets), told)
+        agent.serve(lambda proxy: push_keys(proxy, tx, rx, secrets, rx_max), told)
         sock = taken()
     return _ready(sock, client, tx, rx)
 

@@ -79,7 +79,11 @@
  *  - limit the plaintext of the records it sends (TLS_TX_MAX_PAYLOAD_LEN, 5 where
  *    <linux/tls.h> does not name it; u16, 64, or 63 in TLS 1.3, to 16384; RFC 8449).
  *    EBUSY while a record is open (MSG_MORE). The agent sets it as well, on its
- *    proxy.
+ *    proxy;
+ *  - limit the plaintext of the records it receives (KSEAL_RX_MAX_PAYLOAD_LEN, u16,
+ *    the same range; padding counts), once the peer has been told of the limit. A
+ *    longer record is refused like one beyond the protocol's own limit: EMSGSIZE, and
+ *    on a sealed socket the alert record_overflow. The agent sets this one, too.
  *
  * When a key has protected as many records as it may (RFC 8446 section 5.5, RFC
  * 9147 section 4.5.3 for CCM) and there is no secret to go on from, send fails with
@@ -174,6 +178,7 @@
 #define KSEAL_SERVER_NAME	0x4b04	/* string; set and get; before connect() */
 #define KSEAL_INFO		0x4b05	/* struct kseal_info; get only */
 #define KSEAL_REKEY		0x4b06	/* u32, enum kseal_rekey; set only */
+#define KSEAL_RX_MAX_PAYLOAD_LEN 0x4b07	/* u16; set and get */
 #define KSEAL_OFFLOAD		0x4b08	/* u32, enum kseal_offload; set and get */
 
 /**
