@@ -112,6 +112,8 @@ void kseal_stream_fail(struct sock *sk, u8 description)
 	}
 	ks->rx.err = -EBADMSG;
 	if (kseal_tx_keyed(&ks->tx)) {
+		if (kseal_tx_untold(sk))	/* EBADMSG takes its place */
+			WRITE_ONCE(sk->sk_err, 0);
 		kseal_alert_send(sk, description);
 		kseal_tx_push(sk);
 	}

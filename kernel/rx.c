@@ -324,7 +324,8 @@ static bool rx_over(struct sock *sk, struct kseal_rx *rx, bool copied, int *err)
 		*err = sock_error(sk);
 		return *err;
 	}
-	rx->err = sock_error(sk);
+	/* What comes behind a FIN is for those who write, as with TCP. */
+	rx->err = fin ? 0 : sock_error(sk);
 	if (!rx->err) {
 		kseal_stat_inc(sock_net(sk), KSEAL_STAT_TRUNCATED);
 		/* Part of a record, or of a message, is never an end. */

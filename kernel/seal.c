@@ -224,10 +224,10 @@ void kseal_record_drop(struct kseal_tx_ring *ring)
 }
 
 /*
- * A key that has come to its end is replaced, or it is the end of the stream.
- * One more record is kept in reserve for the KeyUpdate or an alert. In the
- * explicit mode it is the application that sends the KeyUpdate of TLS 1.3, and
- * goes on with its next key.
+ * A key that has come to its end is replaced, or there is no more data. One more
+ * record is kept in reserve for the KeyUpdate or an alert, close_notify too. In
+ * the explicit mode it is the application that sends the KeyUpdate of TLS 1.3,
+ * and goes on with its next key.
  */
 static int tx_check_limit(struct sock *sk, struct kseal_tx *tx, u8 type)
 {
@@ -242,9 +242,14 @@ static int tx_check_limit(struct sock *sk, struct kseal_tx *tx, u8 type)
 	    tx->key.seq != U64_MAX)
 		return type == TLS_RECORD_TYPE_HANDSHAKE &&
 		       kseal_key_seals(&tx->key) ? 0 : -EKEYEXPIRED;
-	kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_LIMIT);
+	if (!tx->worn) {
+		tx->worn = true;
+		kseal_stat_inc(sock_net(sk), KSEAL_STAT_TX_LIMIT);
+	}
+	if (!explicit)
+		return -EKEYEXPIRED;
 	/* What the "tls" ULP says when it is out of numbers. */
-	tx->err = explicit && tx->key.seq == U64_MAX ? -EBADMSG : -EKEYEXPIRED;
+	tx->err = tx->key.seq == U64_MAX ? -EBADMSG : -EKEYEXPIRED;
 	return tx->err;
 }
 

@@ -452,6 +452,11 @@ void kseal_stream_done(struct sock *sk, const struct kseal_header *h)
 	rx->scan_records--;
 	if (may_be_alert(rx, h))
 		rx->scan_alerts--;
+	/* A sender on this machine may have changed a header since the scan. */
+	if (!rx->scan_records) {
+		rx->scan_plain = 0;
+		rx->scan_alerts = 0;
+	}
 	if (rx->partial) {
 		len -= rx->partial_len;
 		kfree(rx->partial);

@@ -507,6 +507,9 @@ static int tx_sendmsg(struct sock *sk, struct kseal_sock *ks,
 	if (kseal_record_pending(tx->ring))
 		tx_settle(sk, tx);
 	kseal_ring_put(tx);
+	/* For want of memory, and no acknowledgment will come that wakes epoll. */
+	if (err == -EAGAIN && !copied && tcp_rtx_and_write_queues_empty(sk))
+		sk->sk_write_space(sk);
 	return copied ?: sk_stream_error(sk, msg->msg_flags, err);
 }
 

@@ -38,6 +38,7 @@ enum kseal_update_reason {
  * @key: its key
  * @ring: records on their way; NULL if there are none
  * @err: negative errno that every later send gets; 0 while the stream is intact
+ * @worn: the key has reached its limit and there is no next one
  * @closed: close_notify (or a fatal alert) has been sent
  * @alert: that fatal alert, else KSEAL_ALERT_NONE
  * @stuck: TCP has had no memory for what is sealed; read without the lock by poll
@@ -64,6 +65,7 @@ struct kseal_tx {
 	struct kseal_key key;
 	struct kseal_tx_ring *ring;
 	int err;
+	bool worn;
 	bool closed;
 	u8 alert;
 	bool stuck;

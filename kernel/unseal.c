@@ -394,7 +394,8 @@ int kseal_unseal_next(struct sock *sk, struct kseal_rx *rx, struct msghdr *msg,
 	/* The scan has judged it by the limit that was in force then. */
 	err = kseal_stream_prefix(sk, rx->ring->prefix);
 	if (err || kseal_header_parse(&rx->key.format, KSEAL_MAX_PLAINTEXT,
-				      rx->ring->prefix, &h)) {
+				      rx->ring->prefix, &h) ||
+	    KSEAL_HEADER_LEN + h.len > rx->scan_off) {
 		kseal_stream_fail(sk, TLS_ALERT_DESC_INTERNAL_ERROR);
 		return 0;
 	}

@@ -38,7 +38,7 @@ static struct workqueue_struct *kseal_dev_wq;
 static bool tls13;
 module_param_unsafe(tls13, bool, 0444);
 MODULE_PARM_DESC(tls13,
-		 "Give drivers TLS 1.3 keys, which none in Linux understands: for tests");
+		 "Give drivers TLS 1.3 keys, which none in Linux understands, and no next ones: for tests");
 
 /* What drivers can be given; @on: NULL if always. */
 static const struct {

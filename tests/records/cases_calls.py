@@ -18,6 +18,7 @@ import threading
 import time
 
 from cases_explicit import in_background, readable, receive
+from cases_sealed import BAD_RECORD_MAC, alert
 from peer import (ALERT, DATA, HANDSHAKE, SOL_TLS, TIOCOUTQ, TLS_GET_RECORD_TYPE, TLS_SET_RECORD_TYPE, CLOSE_NOTIFY,
                   KEY_UPDATE, Skip, case, case_once, check, equal, eventually, explicit, fails, listener, sealed,
                   tcp, ulp)
@@ -739,6 +740,17 @@ def an_error_that_tcp_survives_is_no_reason_to_cut_the_stream(suite):
             time.sleep(0.2)
             equal(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), errno.EHOSTUNREACH)
         peer.ends_with((DATA, b"held back"), (ALERT, CLOSE_NOTIFY))
+
+
+@case_once
+def an_error_that_tcp_survives_does_not_hold_up_an_alert(suite):
+    sock, peer = sealed(suite)
+    sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    peer.sock.sendall(peer.tx.seal(b"forged")[:-1] + b"?")
+    unreachable(sock)
+    time.sleep(0.5)
+    fails(lambda: sock.recv(10, socket.MSG_DONTWAIT), errno.EBADMSG)
+    equal(peer.record(), alert(BAD_RECORD_MAC))
 
 
 @case_once

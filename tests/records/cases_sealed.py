@@ -4,6 +4,7 @@ of a stream, and what the application gets to see of it (kernel/alert.c)."""
 
 import errno
 import fcntl
+import mmap
 import os
 import random
 import select
@@ -15,8 +16,8 @@ import time
 
 from cases_explicit import in_background, inq, readable, receive
 from peer import (ALERT, DATA, GCM_RECORDS, HANDSHAKE, KEY_UPDATE, KEY_UPDATE_REQUEST, SOL_TLS, TIOCOUTQ,
-                  TLS_SET_RECORD_TYPE, TLS_TX, CLOSE_NOTIFY, case, case_tls13, check, connector, equal, fails, sealed,
-                  stat)
+                  TLS_SET_RECORD_TYPE, TLS_TX, CLOSE_NOTIFY, Agent, case, case_tls12, case_tls13, check, connector, equal,
+                  fails, sealed, stat)
 
 UNEXPECTED_MESSAGE, BAD_RECORD_MAC, RECORD_OVERFLOW = 10, 20, 22
 ILLEGAL_PARAMETER, DECODE_ERROR, PROTOCOL_VERSION, USER_CANCELED, NO_RENEGOTIATION = 47, 50, 70, 90, 100
@@ -107,6 +108,50 @@ def a_bare_fin_is_truncation(suite):
     peer.sock.sendall(peer.tx.seal(b"data")[:-1])
     peer.sock.shutdown(socket.SHUT_WR)
     fails(lambda: sock.recv(10), errno.ECONNRESET)
+
+
+@case
+def a_reset_behind_a_fin_changes_nothing(suite):
+    """A peer that closes at once gets an answer, and TCP resets the connection: of no interest to a reader."""
+    for told, end in ((None, errno.ECONNRESET), ({Agent.A_TOLERATE_TRUNCATION: b""}, 0)):
+        before = stat("KsealTruncated")
+        sock, peer = sealed(suite, told=told)
+        peer.send(b"data")
+        peer.sock.close()
+        equal(sock.recv(10), b"data")
+        sock.send(b"answer")
+        poll = select.poll()
+        poll.register(sock, 0)
+        check(poll.poll(5000), "no reset")
+        for _ in range(3):
+            if end:
+                fails(lambda: sock.recv(10), end)
+            else:
+                equal(sock.recv(10), b"")
+        equal(stat("KsealTruncated"), before + 1)
+        fails(lambda: sock.send(b"x", socket.MSG_NOSIGNAL), errno.EPIPE)
+
+
+@case_tls12
+def a_header_that_changes_after_it_was_scanned(suite):
+    """The sender's page is the receiver's: a record that looked like data when it came is an alert that means
+    nothing when it is read, and the socket must not be readable for ever."""
+    sock, peer = sealed(suite)
+    empty = peer.tx.seal(b"")
+    warning = bytearray(peer.tx.seal(bytes([WARNING, NO_RENEGOTIATION]), ALERT))
+    with open(os.memfd_create("page"), "r+b", buffering=0) as f:
+        f.truncate(mmap.PAGESIZE)
+        with mmap.mmap(f.fileno(), mmap.PAGESIZE) as page:
+            page[:len(warning)] = bytes([DATA]) + warning[1:]
+            peer.sock.sendall(empty)
+            equal(os.sendfile(peer.sock.fileno(), f.fileno(), 0, len(warning)), len(warning))
+            check(readable(sock, 5))
+            page[0] = ALERT
+            sock.settimeout(None)
+            fails(lambda: sock.recv(10, socket.MSG_DONTWAIT), errno.EAGAIN)
+    check(not readable(sock), "still readable")
+    peer.send(b"x")
+    equal(sock.recv(10), b"x")
 
 
 @case
@@ -397,7 +442,7 @@ def without_secrets_a_key_stops_at_its_limit(suite):
         fails(lambda: sock.send(b"3"), errno.EKEYEXPIRED)
     equal(stat("KsealTxLimit"), before + 1)
     sock.close()
-    peer.ends_with((DATA, b"1"), (DATA, b"2"))
+    peer.ends_with((DATA, b"1"), (DATA, b"2"), END)
 
 
 @case

@@ -49,6 +49,7 @@ class Suite:
 
 
 ALL = [Suite(v, b) for v in (TLS12, TLS13) for b in (128, 256)]
+ONLY_TLS12 = [s for s in ALL if not s.tls13]
 ONLY_TLS13 = [s for s in ALL if s.tls13]
 
 cases = []
@@ -57,6 +58,11 @@ cases = []
 def case(function):
     """A test of every suite."""
     cases.append((function, ALL))
+    return function
+
+
+def case_tls12(function):
+    cases.append((function, ONLY_TLS12))
     return function
 
 
