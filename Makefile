@@ -85,8 +85,8 @@ help:
 	@echo '  make demo        unmodified servers speak TLS on a stock Debian kernel,'
 	@echo '                   in a virtual machine; HOST=1: on this machine'
 	@echo 'Test'
-	@echo '  make check       what CI runs: all that is below on every kernel, but the long'
-	@echo '                   runs of selftests and e2e-debug, and bench'
+	@echo '  make check       what CI runs: of all that is below but packages and bench, on every'
+	@echo '                   kernel that it is for; of the longest, a part'
 	@echo '  make static      compiler warnings, sparse, checkpatch, kernel-doc, ...'
 	@echo '  make unit        unit tests of the agent and the tools'
 	@echo '  make runner      what runs the guests of all that follows'
@@ -111,7 +111,7 @@ help:
 	@echo '                   GnuTLS side by side (BENCH=--help: options)'
 	@echo '  make bench-handshakes  what a handshake costs kseal, nginx, hitch, HAProxy and others'
 	@echo '                   (BENCH=--time: time instead of instructions)'
-	@echo '  make deps        install what building and testing need (Debian)'
+	@echo '  make deps        install what building needs (Debian); tests/deps: also what testing needs'
 
 # ---- module -----------------------------------------------------------------
 
@@ -200,7 +200,8 @@ install-user: user
 	install -D -m 755 $(KSEAL) $(DESTDIR)$(PREFIX)/bin/kseal
 	install -D -m 644 include/uapi/linux/kseal.h $(DESTDIR)$(PREFIX)/include/linux/kseal.h
 	install -D -m 644 agent/kseald.conf.example $(DESTDIR)$(SYSCONFDIR)/kseal/kseald.conf.example
-	install -D -m 755 tools/bpftrace/kseal.bt $(DESTDIR)$(PREFIX)/share/kseal/kseal.bt
+	for b in tools/bpftrace/*.bt; do \
+		install -D -m 755 -t $(DESTDIR)$(PREFIX)/share/kseal $$b || exit; done
 	install -D -m 644 -t $(DESTDIR)$(UNITDIR) systemd/*.service
 	install -D -m 644 systemd/kseal.sysusers $(DESTDIR)$(SYSUSERSDIR)/kseal.conf
 	install -D -m 644 systemd/kseal.tmpfiles $(DESTDIR)$(TMPFILESDIR)/kseal.conf
@@ -219,7 +220,7 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/kseald $(DESTDIR)$(PREFIX)/bin/kseal
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/kseal.conf $(DESTDIR)$(TMPFILESDIR)/kseal.conf $(DESTDIR)$(MODULESLOADDIR)/kseal.conf
 	rm -f $(DESTDIR)$(BASHCOMPDIR)/kseal $(DESTDIR)$(ZSHCOMPDIR)/_kseal
-	rm -f $(DESTDIR)$(PREFIX)/share/kseal/kseal.bt
+	rm -f $(DESTDIR)$(PREFIX)/share/kseal/*.bt
 	rm -f $(DESTDIR)$(PREFIX)/include/linux/kseal.h $(DESTDIR)$(SYSCONFDIR)/kseal/kseald.conf.example
 	for f in systemd/*.service; do rm -f $(DESTDIR)$(UNITDIR)/$${f##*/}; done
 	for m in Documentation/man/*.[1-8]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}; done
@@ -233,7 +234,7 @@ KRELEASE = $(or $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null),$
 .PHONY: deps demo check static unit runner packages service kunit faults fuzz fuzz-short nicsim offload records e2e \
 	selftests e2e-debug interop bench
 deps:
-	tests/deps
+	tests/deps build
 
 demo:
 	tests/demo/run $(if $(filter 1 y yes,$(HOST)),--host)

@@ -240,6 +240,35 @@ static void key_is_wiped_when_freed(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, memchr_inv(r.key, 0, sizeof(*r.key)));
 }
 
+static bool holds(const struct kseal_key *key, const u8 *what, size_t len)
+{
+	const u8 *p = (const u8 *)key;
+	size_t i;
+
+	for (i = 0; i + len <= sizeof(*key); i++) {
+		if (!memcmp(p + i, what, len))
+			return true;
+	}
+	return false;
+}
+
+static void key_is_wiped_when_replaced(struct kunit *test)
+{
+	struct rig r = tls13_rig(test, 5);
+	u8 secret[16], iv[8];
+
+	KUNIT_ASSERT_EQ(test, 0, set_secret(r.key, 32));
+	rig_seal(test, &r, TLS_RECORD_TYPE_DATA, "x", 1);
+	memcpy(secret, r.key->secret, sizeof(secret));
+	memcpy(iv, r.key->iv, sizeof(iv));
+	KUNIT_ASSERT_TRUE(test, holds(r.key, secret, sizeof(secret)));
+	KUNIT_ASSERT_EQ(test, 0, kseal_key_update(r.key));
+	rig_seal(test, &r, TLS_RECORD_TYPE_DATA, "x", 1);
+	KUNIT_EXPECT_FALSE(test, holds(r.key, secret, sizeof(secret)));
+	KUNIT_EXPECT_FALSE(test, holds(r.key, iv, sizeof(iv)));
+	KUNIT_EXPECT_NULL(test, r.key->copy);
+}
+
 static void key_retires_before_its_limit(struct kunit *test)
 {
 	const struct suite_param *p = test->param_value;
@@ -440,6 +469,7 @@ static struct kunit_case cipher_cases[] = {
 	KUNIT_CASE_PARAM(secret_is_for_tls13_and_as_long_as_the_hash,
 			 suite_gen_params),
 	KUNIT_CASE(key_is_wiped_when_freed),
+	KUNIT_CASE(key_is_wiped_when_replaced),
 	KUNIT_CASE_PARAM(key_retires_before_its_limit, suite_gen_params),
 	KUNIT_CASE_PARAM(key_beyond_its_limit_seals_nothing, suite_gen_params),
 	KUNIT_CASE(nothing_is_opened_after_the_last_number),

@@ -25,7 +25,8 @@
  *    setsockopt(SOL_TLS, TLS_TX / TLS_RX, struct tls12_crypto_info_*).
  *
  * KSEAL_PROFILE names the agent's profile that serves the socket ("default"
- * unless set). It may be set until the first connection arrives, or connect().
+ * unless set). It may be set until connect(); on a listener at any time, for the
+ * connections that arrive from then on.
  *
  * A sealed connector needs to know whom it should reach:
  *
@@ -145,7 +146,7 @@
  * fewest; to those that hold as many, in turn. Some may be lost when a worker's
  * receive buffer is full, so a worker that has read one calls ACCEPT until EAGAIN.
  *
- * REGISTER, ACCEPT, DONE and the dumps need CAP_NET_ADMIN in the network
+ * REGISTER, ACCEPT, DONE, REKEY and the dumps need CAP_NET_ADMIN in the network
  * namespace of the socket, and see that namespace only.
  */
 #ifndef _UAPI_LINUX_KSEAL_H
