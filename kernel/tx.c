@@ -33,7 +33,6 @@
 /* More than any send buffer, small enough to calculate with. */
 #define TX_SNDBUF_OPEN	SZ_512M
 
-
 static int tx_flush(struct sock *sk, struct kseal_tx *tx);
 static void tx_work(struct work_struct *work);
 
