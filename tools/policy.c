@@ -251,31 +251,54 @@ static bool is_of_name(struct kseal_target *target, const struct sockaddr_in6 *p
 	return has_address(target, peer);
 }
 
+/*
+ * Which of the names for this port, plain ones or the others, has the address?
+ * @unknown: set where it was not to be found out of one of them
+ */
+static struct kseal_target *find_name(const struct kseal_policy *policy,
+				      const struct sockaddr_in6 *peer, bool plain, bool *unknown)
+{
+	struct kseal_target *one;
+	size_t i;
+
+	for (i = 0; i < policy->target_count; i++) {
+		one = &policy->targets[i];
+		if (one->port != ntohs(peer->sin6_port) || one->kind != KSEAL_HOST_NAME ||
+		    one->plain != plain)
+			continue;
+		if (is_of_name(one, peer))
+			return one;
+		*unknown |= one->unknown;
+	}
+	return NULL;
+}
+
 /**
  * kseal_policy_target() - how a connection is to be sealed
  * @policy: from the command line
  * @peer: where it goes to, IPv4 as mapped IPv6
  * @target: which of those named it is, with KSEAL_SEAL
  *
- * An address that is named counts for more than a name, a name for more than "*".
+ * An address that is named counts for more than a name, a name for more than "*". What
+ * is both to be sealed and plain is sealed, in whichever order it was written: several
+ * names may share an address, and nobody sees which of them the program means.
  * May ask the resolver, and wait for it, where several names share the port.
  */
 enum kseal_choice kseal_policy_target(const struct kseal_policy *policy,
 				      const struct sockaddr_in6 *peer,
 				      const struct kseal_target **target)
 {
-	struct kseal_target *any = NULL, *name = NULL, *one;
+	struct kseal_target *any = NULL, *address = NULL, *name = NULL, *one;
+	bool unknown = false, ignored = false;
 	size_t names = 0, plain = 0, i;
-	bool unknown = false;
 
 	for (i = 0; i < policy->target_count; i++) {
 		one = &policy->targets[i];
 		if (one->port != ntohs(peer->sin6_port))
 			continue;
-		if (one->kind == KSEAL_HOST_ADDRESS && has_address(one, peer)) {
-			*target = one;
-			return one->plain ? KSEAL_LEAVE : KSEAL_SEAL;
-		}
+		if (one->kind == KSEAL_HOST_ADDRESS && has_address(one, peer) &&
+		    (!address || address->plain))
+			address = one;
 		if (one->kind == KSEAL_HOST_ANY)
 			any = one;
 		if (one->kind != KSEAL_HOST_NAME)
@@ -285,17 +308,16 @@ enum kseal_choice kseal_policy_target(const struct kseal_policy *policy,
 		if (!one->plain)
 			name = one;
 	}
+	*target = address;
+	if (address)
+		return address->plain ? KSEAL_LEAVE : KSEAL_SEAL;
 	if (names + plain > 1 || (names + plain && any)) {
-		for (i = 0; i < policy->target_count; i++) {
-			one = &policy->targets[i];
-			if (one->port != ntohs(peer->sin6_port) || one->kind != KSEAL_HOST_NAME)
-				continue;
-			if (is_of_name(one, peer)) {
-				*target = one;
-				return one->plain ? KSEAL_LEAVE : KSEAL_SEAL;
-			}
-			unknown |= !one->plain && one->unknown;
-		}
+		*target = find_name(policy, peer, false, &unknown);
+		if (*target)
+			return KSEAL_SEAL;
+		/* A plain name may share the address with one that is not known. */
+		if (find_name(policy, peer, true, &ignored))
+			return unknown ? KSEAL_REFUSE : KSEAL_LEAVE;
 	}
 	if (!any && names > 1)
 		return KSEAL_REFUSE;
