@@ -53,7 +53,13 @@ static const char *const files[] = {
 	"/proc/meminfo", "/proc/cpuinfo",
 };
 
-/* What isn't there needs no rule. */
+/*
+ * What isn't there needs no rule.
+ *
+ * A rule is tied to an inode. Those of /proc are made at each look-up unless an entry is
+ * in the cache, which want of memory may empty: what is there has to be held open, or the
+ * rule is one for nothing from then on.
+ */
 static int allow(int ruleset, const char *path, uint64_t access)
 {
 	struct landlock_path_beneath_attr rule = { .allowed_access = access };
@@ -65,7 +71,8 @@ static int allow(int ruleset, const char *path, uint64_t access)
 	ret = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 	if (ret < 0)
 		ret = -errno;
-	close(rule.parent_fd);
+	if (ret < 0 || strncmp(path, "/proc/", strlen("/proc/")) != 0)
+		close(rule.parent_fd);
 	return ret;
 }
 
@@ -114,7 +121,7 @@ static int allow_named(int ruleset, const char *path)
  * @named: paths of files that it names; their directories may be read as well
  * @count: of @named
  *
- * Needs no_new_privs.
+ * Needs no_new_privs. Leaves descriptors open, for as long as the process lives.
  *
  * Return: 0; -ENOSYS or -EOPNOTSUPP where the kernel has no Landlock; another negative
  * errno.

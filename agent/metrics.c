@@ -77,7 +77,8 @@ static void write_durations(FILE *f, const char *labels, struct durations *d)
 
 static void write_module(FILE *f)
 {
-	FILE *stat = fopen("/proc/net/kseal_stat", "re");
+	/* /proc/net is not there with ProcSubset=pid, which the unit has */
+	FILE *stat = fopen("/proc/self/net/kseal_stat", "re");
 	const char *help, *unit;
 	char key[64], name[80];
 	uint64_t value;

@@ -17,7 +17,7 @@
 
 #include "query.h"
 
-#define STAT_FILE	"/proc/net/kseal_stat"
+#define STAT_FILE	"/proc/self/net/kseal_stat"
 
 enum form {
 	STRING,
