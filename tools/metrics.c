@@ -7,6 +7,9 @@
  * All else comes from kseal_query(); nothing names a peer, so that the number of
  * time series stays that of listeners, profiles and ciphers.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,20 +182,51 @@ static void print_handshakes(const json_t *handshakes)
 	json_decref(rows);
 }
 
-/* The answer to "GET /agent" of a server that may be gone at any moment. */
-static char *ask_agent(void)
+/* Of this network namespace: another's may have its endpoint in the same file system. */
+static bool is_our_agent(int fd, const json_t *workers)
 {
-	static const char request[] = "GET /agent HTTP/1.0\r\n\r\n";
+	struct ucred peer = { 0 };
+	socklen_t length = sizeof(peer);
+	json_t *row;
+	size_t i;
+
+	/* 0: in a pid namespace that is not ours */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) || peer.pid <= 0)
+		return false;
+	json_array_foreach(workers, i, row)
+		if (json_integer_value(json_object_get(row, "pid")) == peer.pid)
+			return true;
+	return false;
+}
+
+/* Return: connected to the endpoint of the agent with these workers, -1 if there is none */
+static int connect_agent(const json_t *workers)
+{
 	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = ENDPOINT };
 	struct timeval limit = { .tv_sec = 2 };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	/* Before connect(), which waits while an agent that hangs takes nobody. */
+	if (!setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) &&
+	    !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) &&
+	    !connect(fd, (struct sockaddr *)&un, sizeof(un)) && is_our_agent(fd, workers))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* The answer to "GET /agent" of a server that may be gone at any moment. */
+static char *ask_agent(const json_t *workers)
+{
+	static const char request[] = "GET /agent HTTP/1.0\r\n\r\n";
 	char *text = malloc(ANSWER_MAX + 1);
+	int fd = connect_agent(workers);
 	size_t size = 0;
 	ssize_t n = -1;
-	int fd;
 
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (text && fd >= 0 && !connect(fd, (struct sockaddr *)&un, sizeof(un))) {
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	if (text && fd >= 0) {
 		n = send(fd, request, strlen(request), MSG_NOSIGNAL);
 		while (n > 0 && size < ANSWER_MAX) {
 			n = read(fd, text + size, ANSWER_MAX - size);
@@ -210,9 +244,9 @@ static char *ask_agent(void)
 }
 
 /* Whole lines between the head and the end, or nothing. */
-static void print_handshake_times(void)
+static void print_handshake_times(const json_t *workers)
 {
-	char *text = ask_agent(), *body, *end;
+	char *text = ask_agent(workers), *body, *end;
 
 	if (!text)
 		return;
@@ -249,7 +283,7 @@ int kseal_cmd_metrics(int argc, char **argv)
 	print_handshakes(json_object_get(status, "handshakes"));
 	print_sockets(json_object_get(status, "sockets"));
 	print_counters(status);
-	print_handshake_times();
+	print_handshake_times(json_object_get(status, "workers"));
 	puts("# EOF");
 	json_decref(status);
 	return fflush(stdout) || ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """kseal run, attach and status, on programs that know nothing of it."""
 
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -521,6 +523,45 @@ def metrics_of_the_agent_have_an_endpoint():
         harness.agent.stop()
         harness.agent.start()
     assert fetch(f"http://127.0.0.1:{port}/metrics")[0].startswith("curl: (7)"), "it is gone"
+
+
+@contextlib.contextmanager
+def at_endpoint():
+    """A socket at the place of the agent's endpoint that is not the agent's."""
+    os.makedirs(os.path.dirname(ENDPOINT), exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(ENDPOINT)     # of an agent that has ended
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(ENDPOINT)
+        try:
+            yield sock
+        finally:
+            os.unlink(ENDPOINT)
+
+
+@test
+def metrics_of_another_agent_are_not_taken_for_this_ones():
+    with at_endpoint() as sock:
+        sock.listen()
+
+        def serve():
+            with contextlib.suppress(OSError):      # it may have gone again
+                conn, _ = sock.accept()
+                conn.recv(1000)
+                conn.sendall(b"HTTP/1.0 200 OK\r\n\r\nkseal_of_another 1\n# EOF\n")
+                conn.close()
+        Thread(serve)
+        text = run(harness.KSEAL, "metrics").stdout
+    assert "kseal_sealed_total" in text and "kseal_of_another" not in text, text
+
+
+@test
+def metrics_do_not_wait_for_an_agent_that_hangs():
+    with at_endpoint() as sock, socket.socket(socket.AF_UNIX) as first:
+        sock.listen(0)
+        first.connect(ENDPOINT)     # there is no room for a second
+        text = run(harness.KSEAL, "metrics", timeout=20).stdout
+    eq(text.count("# EOF"), 1)
 
 
 def socket_of(peer):
