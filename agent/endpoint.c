@@ -76,13 +76,23 @@ int kseal_endpoint_check(const char *where)
 	return parse(where, &a) ? 0 : -EINVAL;
 }
 
-/* A socket that an agent has left behind; nothing else is removed. */
-static void remove_stale(const char *path)
+/*
+ * A socket that an agent has left behind, and nothing else, is removed: network
+ * namespaces share their files, so the agent of another one may listen on it.
+ */
+static void remove_stale(const union address *a, socklen_t size)
 {
 	struct stat st;
+	int fd;
 
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		unlink(path);
+	if (lstat(a->un.sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return;
+	if (connect(fd, &a->any, size) < 0 && errno == ECONNREFUSED)
+		unlink(a->un.sun_path);
+	close(fd);
 }
 
 /**
@@ -91,7 +101,7 @@ static void remove_stale(const char *path)
  *
  * One in the file system is for root and the agent's own group.
  *
- * Return: a descriptor, or a negative errno.
+ * Return: a descriptor, or a negative errno; -EADDRINUSE if somebody else has it.
  */
 int kseal_endpoint_open(const char *where)
 {
@@ -104,7 +114,7 @@ int kseal_endpoint_open(const char *where)
 	if (fd < 0)
 		return -errno;
 	if (a.any.sa_family == AF_UNIX)
-		remove_stale(where);
+		remove_stale(&a, size);
 	else
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(fd, &a.any, size) < 0 || listen(fd, BACKLOG) < 0 ||

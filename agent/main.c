@@ -46,6 +46,9 @@
 /* Beside handshakes: a worker's own, the configuration's, the log's. */
 #define SPARE_FILES	(64 + 4 * KSEAL_WORKERS_MAX)
 
+#define IN_USE	\
+	": give each agent, also that of another network namespace, an endpoint of its own"
+
 #define UNIT_CREDENTIALS "/run/credentials/kseald.service"
 
 const char *argp_program_version = "kseald " KSEAL_VERSION;
@@ -415,8 +418,9 @@ static int open_endpoint(void)
 	agent.endpoint_fd = kseal_endpoint_open(where);
 	if (agent.endpoint_fd >= 0)
 		return EX_OK;
-	kseal_log(KSEAL_LOG_ERROR, "metrics: cannot listen on %s: %s", where,
-		  strerror(-agent.endpoint_fd));
+	kseal_log(KSEAL_LOG_ERROR, "metrics: cannot listen on %s: %s%s", where,
+		  strerror(-agent.endpoint_fd),
+		  agent.endpoint_fd == -EADDRINUSE ? IN_USE : "");
 	return EX_OSERR;
 }
 

@@ -72,6 +72,7 @@ int main(int argc, char **argv)
 	test_preambles();
 	test_negotiation();
 	test_limits();
+	test_endpoints();
 	test_watch();
 	test_certificates();
 	test_rule_kinds();
