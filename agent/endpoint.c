@@ -23,6 +23,7 @@
 #include "metrics.h"
 
 #define CONNECTIONS	16
+#define OF_A_CLIENT	4	/* of these: of one address of the internet */
 #define TIMEOUT		10	/* seconds without a byte */
 #define BACKLOG		16
 #define TYPE		"application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -184,11 +185,18 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
  */
 struct MHD_Daemon *kseal_endpoint_start(int fd)
 {
+	unsigned int of_a_client = OF_A_CLIENT;
+	socklen_t size = sizeof(int);
 	struct MHD_Daemon *d;
+	int domain;
 
+	/* Who may use a socket in the file system has no address, and is trusted. */
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX)
+		of_a_client = 0;
 	d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, on_request, NULL,
 			     MHD_OPTION_LISTEN_SOCKET, fd,
 			     MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS,
+			     MHD_OPTION_PER_IP_CONNECTION_LIMIT, of_a_client,
 			     MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)TIMEOUT,
 			     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)8192,
 			     MHD_OPTION_END);
