@@ -66,6 +66,7 @@ const char *argp_program_version = "kseald " KSEAL_VERSION;
  * @count: of @workers
  * @consumers: thread for the kernel's own sockets, NULL if they aren't served
  * @endpoint: for collectors, NULL if there is none
+ * @listen: where it is, as the configuration had it at the start; NULL likewise
  * @endpoint_fd: of it, until it is started; else -1
  * @watchdog_usec: what systemd asks for, 0 = no watchdog
  * @watchdog: timer
@@ -86,6 +87,7 @@ static struct daemon {
 	unsigned int count;
 	struct kseal_consumers *consumers;
 	struct MHD_Daemon *endpoint;
+	char *listen;
 	int endpoint_fd;
 	uint64_t watchdog_usec;
 	sd_event_source *watchdog;
@@ -234,6 +236,27 @@ static void answer(const struct signalfd_siginfo *info, char sign, const char *t
 	close(fd);
 }
 
+static unsigned int workers_wanted(const struct kseal_config *config)
+{
+	unsigned int wanted = config->workers;
+	cpu_set_t cpus;
+
+	if (!wanted)
+		wanted = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+	return wanted < KSEAL_WORKERS_MAX ? wanted : KSEAL_WORKERS_MAX;
+}
+
+/* Of what a reload does not change: where the configuration is not what runs. */
+static void warn_of_late(const struct kseal_config *config)
+{
+	if (workers_wanted(config) != agent.count)
+		kseal_log(KSEAL_LOG_WARNING, "workers takes effect at the next start only");
+	if (serves_kernel(config) && !agent.consumers)
+		kseal_log(KSEAL_LOG_WARNING, "the section \"kernel\" takes effect at the next start only");
+	if (!same_text(config->metrics_listen, agent.listen))
+		kseal_log(KSEAL_LOG_WARNING, "the section \"metrics\" takes effect at the next start only");
+}
+
 static void set_watch(void);
 
 /* Reads the configuration again; a bad one changes nothing. Says in @text what became of it. */
@@ -261,12 +284,7 @@ static bool reload(char *text, size_t size)
 	agent.shared.config = fresh;
 	pthread_mutex_unlock(&agent.shared.lock);
 
-	if (fresh->workers != old->workers)
-		kseal_log(KSEAL_LOG_WARNING, "workers takes effect at the next start only");
-	if (serves_kernel(fresh) && !agent.consumers)
-		kseal_log(KSEAL_LOG_WARNING, "the section \"kernel\" takes effect at the next start only");
-	if (!same_text(fresh->metrics_listen, old->metrics_listen))
-		kseal_log(KSEAL_LOG_WARNING, "the section \"metrics\" takes effect at the next start only");
+	warn_of_late(fresh);
 	kseal_log_set_level(fresh->log_level);
 	count = kseal_config_count(fresh, KSEAL_ROLE_SERVER);
 	snprintf(text, size, "reloaded: %zu profile%s", count, count == 1 ? "" : "s");
@@ -365,15 +383,9 @@ static int start_worker(unsigned int index)
 
 static int start_workers(void)
 {
-	unsigned int wanted = agent.shared.config->workers;
-	cpu_set_t cpus;
+	unsigned int wanted = workers_wanted(agent.shared.config);
 	int status;
 
-	if (!wanted) {
-		wanted = sched_getaffinity(0, sizeof(cpus), &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
-		if (wanted > KSEAL_WORKERS_MAX)
-			wanted = KSEAL_WORKERS_MAX;
-	}
 	for (unsigned int i = 0; i < wanted; i++) {
 		status = start_worker(i);
 		if (status != EX_OK)
@@ -416,6 +428,7 @@ static int open_endpoint(void)
 	if (!where)
 		return EX_OK;
 	agent.endpoint_fd = kseal_endpoint_open(where);
+	agent.listen = strdup(where);
 	if (agent.endpoint_fd >= 0)
 		return EX_OK;
 	kseal_log(KSEAL_LOG_ERROR, "metrics: cannot listen on %s: %s%s", where,
@@ -582,6 +595,7 @@ out:
 	kseal_watch_stop(agent.watch);
 	sd_event_source_unref(agent.watchdog);
 	sd_event_unref(agent.event);
+	free(agent.listen);
 	kseal_config_put(agent.shared.config);
 	return status;
 }

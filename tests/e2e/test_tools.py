@@ -737,3 +737,31 @@ def reload_says_what_came_of_it():
         assert "no agent is running" in done.stdout, done.stdout
     finally:
         harness.agent.start()
+
+
+@test
+def a_reload_says_what_waits_for_the_next_start():
+    with open(harness.agent.config) as f:
+        good = f.read()
+
+    def late(text):
+        """What waits, after a reload of this configuration."""
+        with open(harness.agent.config, "w") as f:
+            f.write(text)
+        begin = os.path.getsize(harness.agent.log)
+        eq(kseal("reload").returncode, 0)
+        with open(harness.agent.log, errors="replace") as f:
+            f.seek(begin)
+            return re.findall(r"(\w+)\"? takes effect at the next start only", f.read())
+    try:
+        eq(late(good), [], "as it was")
+        three = good.replace("workers = 2", "workers = 3")
+        endpoint = good + f'metrics {{\n\tlisten = "{ENDPOINT}"\n}}\n'
+        for text, want in (three, ["workers"]), (endpoint, ["metrics"]):
+            eq(late(text), want)
+            eq(late(text), want, "as it still waits")
+            eq(late(good), [], "back to what runs")
+    finally:
+        with open(harness.agent.config, "w") as f:
+            f.write(good)
+        eq(kseal("reload").returncode, 0)
