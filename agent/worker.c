@@ -152,13 +152,14 @@ static void resume_accepting(struct kseal_worker *w)
 }
 
 static void take_events(struct kseal_worker *w);
-static void give_turns(struct kseal_worker *w);
+static void give_turns(struct kseal_worker *w, const struct kseal_limits *of);
 
 static void on_done(struct kseal_session *session, void *data,
 		    struct kseal_outcome *outcome)
 {
 	struct job *job = data;
 	struct kseal_worker *w = job->worker;
+	const struct kseal_limits *limits = job->profile->limits;
 
 	(void)session;
 	report(w, &job->request, outcome);
@@ -169,7 +170,8 @@ static void on_done(struct kseal_session *session, void *data,
 		job->session = NULL;
 	free_job(job);
 	take_events(w);
-	give_turns(w);
+	if (limits)
+		give_turns(w, limits);
 
 	/* A descriptor is free again. */
 	if (w->paused)
@@ -234,20 +236,33 @@ static void start(struct job *job, uint64_t now)
 	}
 }
 
-/* Those who wait begin, as far as their profiles allow, or have waited too long. */
-static void give_turns(struct kseal_worker *w)
+/*
+ * Those who wait begin, as far as their profiles allow, or have waited too long.
+ * @of: only those of this profile, of which a handshake has ended; NULL: all
+ *
+ * What forbids one to begin is the whole profile's: then none after it may either, and the
+ * lock that all workers share need not be taken for each of a long queue.
+ */
+static void give_turns(struct kseal_worker *w, const struct kseal_limits *of)
 {
+	const struct kseal_limits *busy = NULL;
 	struct job **at;
 	uint64_t now;
 
 	if (!w->waiting)
 		return;
 	sd_event_now(w->thread.event, CLOCK_MONOTONIC, &now);
-	for (at = &w->waiting; *at;) {
+	for (at = &w->waiting; *at && !(of && busy);) {
 		struct job *job = *at;
+		struct kseal_limits *limits = job->profile->limits;
 		bool late = now >= job->deadline;
 
-		if (!late && !kseal_limits_again(job->profile->limits, now)) {
+		if (of && limits != of) {
+			at = &job->later;
+			continue;
+		}
+		if (!late && (limits == busy || !kseal_limits_again(limits, now))) {
+			busy = limits;
 			at = &job->later;
 			continue;
 		}
@@ -270,7 +285,7 @@ static int on_turns(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct kseal_worker *w = data;
 
-	give_turns(w);
+	give_turns(w, NULL);
 	if (!w->waiting)
 		return 0;
 	sd_event_source_set_time(source, usec + TURN_USEC);

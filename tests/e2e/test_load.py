@@ -2,15 +2,18 @@
 """Many handshakes at a time."""
 
 import contextlib
+import os
 import re
 import resource
 import socket
 import threading
+import time
 
 import harness
 from harness import (Thread, Tls, accept, client, connect, counters, eq, eventually, listener,
-                     note, parameters, port_of, status, sysctl, test)
+                     note, parameters, port_of, run, status, sysctl, test)
 from test_handshake import only_alerts, pending
+from tracing import TRACEFS
 
 MANY = 2000
 
@@ -186,3 +189,58 @@ def handshakes_beyond_a_limit_wait_and_those_beyond_the_queue_are_refused():
         slow = [connect(port) for _ in range(4)]
         for s in slow:
             eq(is_closed(s, 20), True, "none waits for ever")
+
+
+@contextlib.contextmanager
+def calls_of(function):
+    """The block is given a function that tells how often the agent has called this one."""
+    events = f"{TRACEFS}/uprobe_events"
+    if not os.path.exists(events):
+        raise harness.Skip("this kernel has no uprobes")
+    [symbol] = [line.split() for line in run("nm", harness.KSEALD).stdout.splitlines()
+                if line.endswith(f" T {function}")]
+    [text] = [line.split() for line in run("readelf", "-lW", harness.KSEALD).stdout.splitlines()
+              if re.search(r"LOAD .* R E ", line)]
+    offset = int(symbol[0], 16) - int(text[2], 16) + int(text[1], 16)
+    with open(events, "w") as f:
+        f.write(f"p:kseald/{function} {harness.KSEALD}:{offset:#x}\n")
+
+    def count():
+        with open(f"{TRACEFS}/uprobe_profile") as f:
+            return sum(int(line.split()[2]) for line in f if line.split()[1] == function)
+
+    def switch(on):
+        with open(f"{TRACEFS}/events/kseald/{function}/enable", "w") as f:
+            f.write(on)
+    try:
+        switch("1")
+        yield count
+        switch("0")
+    finally:
+        with open(events, "w"):
+            pass    # emptied
+
+
+@test(timeout=120)
+def a_long_queue_is_not_asked_for_each_that_waits():
+    profiles = dict(harness.PROFILES, long={"timeout": 600, "max-handshakes": 2, "handshake-queue": 200})
+    harness.write_config(harness.agent.config, profiles)
+    try:
+        run(harness.KSEAL, "reload")
+        with parameters(handshake_timeout=120000):
+            sock = listener("long", backlog=200)
+            port = port_of(sock)
+            slow = [connect(port) for _ in range(102)]
+            eventually(lambda: len(pending(port)) == 102, "two are in flight, all others wait")
+            with calls_of("kseal_limits_again") as count:
+                before, begin = count(), time.monotonic()
+                time.sleep(1)
+                calls, took = count() - before, time.monotonic() - begin
+            note(f"{calls} calls in {took} s")
+            # Each of two workers asks for its turns, which a timer gives it every 10 ms.
+            assert 0 < calls < 2 * 2 * 100 * took, f"{calls} calls in {took} s"
+            for s in slow:
+                s.close()
+    finally:
+        harness.write_config(harness.agent.config)
+        run(harness.KSEAL, "reload")
