@@ -30,7 +30,7 @@
  * @sni: which set a name needs; NULL if there is one certificate
  * @anonymous: a client's without any certificate of ours, NULL if it has none anyway
  * @certificates: that the names of @sni belong to
- * @revocations: until when the revocation lists are good
+ * @revocations: what GnuTLS does not ask of revocation lists
  * @priority: versions, cipher suites, groups, signatures
  * @tickets: what seals session tickets, NULL if there are none
  */
@@ -76,18 +76,18 @@ out:
 
 /* A file, or a directory of files NAME.crl. */
 static int load_crls(gnutls_certificate_credentials_t x509, const char *path,
-		     struct kseal_revocations *dates, char *why, size_t size)
+		     struct kseal_revocations *revocations, char *why, size_t size)
 {
 	char **files;
 	size_t count;
 	int ret = 0;
 
 	if (!kseal_is_directory(path))
-		return kseal_pem_crls(path, x509, dates, why, size);
+		return kseal_pem_crls(path, x509, revocations, why, size);
 	if (kseal_directory_read(path, ".crl", &files, &count, why, size) < 0)
 		return -1;
 	for (size_t i = 0; i < count && ret == 0; i++)
-		ret = kseal_pem_crls(files[i], x509, dates, why, size);
+		ret = kseal_pem_crls(files[i], x509, revocations, why, size);
 	kseal_directory_free(files, count);
 	return ret;
 }
@@ -192,6 +192,35 @@ static enum kseal_credentials_status load_sets(struct kseal_credentials *c,
 	return status;
 }
 
+/* An intermediate CA that a peer need not show: that of a certificate of ours. */
+static bool has_trusted_ca(const struct kseal_chain *chain, unsigned int index,
+			   gnutls_x509_trust_list_t trusted)
+{
+	unsigned int status;
+
+	return gnutls_x509_crt_get_ca_status(chain->list[index], NULL) > 0 &&
+	       gnutls_x509_trust_list_verify_crt(trusted, &chain->list[index],
+						 chain->count - index, 0, &status, NULL) == 0 &&
+	       status == 0;
+}
+
+static enum kseal_credentials_status check_crls(struct kseal_credentials *c, char *why, size_t size)
+{
+	gnutls_x509_trust_list_t trusted;
+
+	gnutls_certificate_get_trust_list(c->x509[0], &trusted);
+	for (size_t i = 0; c->revocations.count && i < c->certificates.count; i++) {
+		const struct kseal_chain *chain = &c->certificates.list[i].chain;
+
+		for (unsigned int j = 1; j < chain->count; j++) {
+			if (has_trusted_ca(chain, j, trusted))
+				kseal_revocations_know(&c->revocations, chain->list[j]);
+		}
+	}
+	return kseal_revocations_check(&c->revocations, why, size) < 0 ? KSEAL_CREDENTIALS_CRL :
+									  KSEAL_CREDENTIALS_OK;
+}
+
 /**
  * kseal_credentials_load() - read the files that a profile names
  * @result: the credentials, on success
@@ -218,6 +247,8 @@ enum kseal_credentials_status kseal_credentials_load(struct kseal_credentials **
 		status = kseal_certificates_load(&c->certificates, profile, why, size);
 	if (status == KSEAL_CREDENTIALS_OK)
 		status = load_sets(c, profile, why, size);
+	if (status == KSEAL_CREDENTIALS_OK)
+		status = check_crls(c, why, size);
 	if (status == KSEAL_CREDENTIALS_OK && profile->role == KSEAL_ROLE_SERVER &&
 	    kseal_tickets_load(&c->tickets, profile, why, size) < 0)
 		status = KSEAL_CREDENTIALS_TICKET_KEYS;
@@ -289,11 +320,11 @@ bool kseal_credentials_usable(const struct kseal_credentials *c)
 }
 
 /**
- * kseal_credentials_revocations() - until when revocation lists are good
+ * kseal_credentials_revocations() - what is to be asked of revocation lists
  * @c: loaded
  *
  * Context: any thread.
- * Return: for kseal_revocations_current(), valid as long as @c.
+ * Return: for kseal_revocations_current() and its like, valid as long as @c.
  */
 const struct kseal_revocations *kseal_credentials_revocations(const struct kseal_credentials *c)
 {

@@ -217,38 +217,28 @@ static int check_crl(const char *path, gnutls_x509_crl_t crl, unsigned int index
 
 /*
  * Lists are fetched in the clear, as they are signed: nobody else may take a name off.
- * Whether the CA's certificate allows it to sign lists is not asked, as many don't say so.
+ * Whether the CA is known at all is told in @known.
  */
-static bool signed_by(gnutls_x509_crl_t crl, gnutls_x509_crt_t ca)
-{
-	const unsigned int bad = GNUTLS_CERT_SIGNATURE_FAILURE | GNUTLS_CERT_SIGNER_NOT_FOUND |
-				 GNUTLS_CERT_INSECURE_ALGORITHM;
-	unsigned int status;
-
-	return gnutls_x509_crl_verify(crl, &ca, 1, GNUTLS_VERIFY_DISABLE_CA_SIGN |
-				      GNUTLS_VERIFY_ALLOW_SIGN_WITH_SHA1, &status) == 0 &&
-	       !(status & bad);
-}
-
-/* Of a CA that is not trusted itself, an intermediate one, there is nothing to check with. */
 static int check_signature(const char *path, gnutls_x509_crl_t crl, unsigned int index,
-			   gnutls_certificate_credentials_t x509, char *why, size_t size)
+			   gnutls_certificate_credentials_t x509, bool *known, char *why,
+			   size_t size)
 {
 	gnutls_x509_trust_list_iter_t iter = NULL;
-	bool issuer = false, good = false;
 	gnutls_x509_trust_list_t trusted;
+	bool good = false;
 	gnutls_x509_crt_t ca;
 
+	*known = false;
 	gnutls_certificate_get_trust_list(x509, &trusted);
 	/* To the end, which frees the iterator; a CA may have several keys. */
 	while (gnutls_x509_trust_list_iter_get_ca(trusted, &iter, &ca) == 0) {
 		if (gnutls_x509_crl_check_issuer(crl, ca)) {
-			issuer = true;
-			good = good || signed_by(crl, ca);
+			*known = true;
+			good = good || kseal_revocation_signed_by(crl, ca);
 		}
 		gnutls_x509_crt_deinit(ca);
 	}
-	if (good || !issuer)
+	if (good || !*known)
 		return 0;
 	snprintf(why, size, "%s: list %u is not signed by the CA whose name it has: fetch it anew",
 		 path, index + 1);
@@ -259,19 +249,20 @@ static int check_signature(const char *path, gnutls_x509_crl_t crl, unsigned int
  * kseal_pem_crls() - read revocation lists and give them to credentials
  * @path: of the file
  * @x509: knows the CAs that have issued the lists already
- * @dates: what is to be asked at each verification
+ * @revocations: what is to be asked at each verification
  * @why: on failure: what is wrong and what to do
  * @size: of @why
  *
  * Return: 0, or -1 with @why.
  */
 int kseal_pem_crls(const char *path, gnutls_certificate_credentials_t x509,
-		   struct kseal_revocations *dates, char *why, size_t size)
+		   struct kseal_revocations *revocations, char *why, size_t size)
 {
 	gnutls_x509_crl_t *list = NULL;
 	unsigned int count = 0;
 	gnutls_datum_t pem;
 	mode_t mode;
+	bool known;
 	int ret;
 
 	if (kseal_file_read(path, &pem, &mode, why, size) < 0)
@@ -284,22 +275,23 @@ int kseal_pem_crls(const char *path, gnutls_certificate_credentials_t x509,
 			 path);
 		return -1;
 	}
-	ret = 0;
-	for (unsigned int i = 0; i < count && ret == 0; i++) {
+	ret = gnutls_certificate_set_x509_crl(x509, list, count);
+	if (ret < 0)
+		snprintf(why, size, "%s: %s", path, gnutls_strerror(ret));
+	for (unsigned int i = 0; i < count && ret >= 0; i++) {
 		ret = check_crl(path, list[i], i, why, size);
 		if (ret == 0)
-			ret = check_signature(path, list[i], i, x509, why, size);
-	}
-	if (ret == 0) {
-		for (unsigned int i = 0; i < count && ret == 0; i++)
-			ret = kseal_revocations_add(dates, list[i]);
-		if (ret == 0)
-			ret = gnutls_certificate_set_x509_crl(x509, list, count);
+			ret = check_signature(path, list[i], i, x509, &known, why, size);
+		if (ret < 0)
+			break;
+		ret = kseal_revocations_add(revocations, &list[i], known, path, i);
 		if (ret < 0)
 			snprintf(why, size, "%s: %s", path, gnutls_strerror(ret));
 	}
-	for (unsigned int i = 0; i < count; i++)
-		gnutls_x509_crl_deinit(list[i]);
+	for (unsigned int i = 0; i < count; i++) {
+		if (list[i])
+			gnutls_x509_crl_deinit(list[i]);
+	}
 	gnutls_free(list);
 	return ret < 0 ? -1 : 0;
 }

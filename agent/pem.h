@@ -25,7 +25,7 @@ struct kseal_chain {
 int kseal_pem_certificates(const char *path, struct kseal_chain *chain, char *why, size_t size);
 int kseal_pem_key(const char *path, gnutls_x509_privkey_t *key, char *why, size_t size);
 int kseal_pem_crls(const char *path, gnutls_certificate_credentials_t x509,
-		   struct kseal_revocations *dates, char *why, size_t size);
+		   struct kseal_revocations *revocations, char *why, size_t size);
 void kseal_time_format(time_t t, char *to, size_t size);
 void kseal_chain_free(struct kseal_chain *chain);
 

@@ -169,6 +169,7 @@ int kseal_verify(gnutls_session_t tls, const struct kseal_expected *e,
 	const gnutls_datum_t *certs;
 	unsigned int status, count;
 	char subject[128], date[64];
+	const char *list;
 	time_t end;
 	int ret;
 
@@ -198,6 +199,10 @@ int kseal_verify(gnutls_session_t tls, const struct kseal_expected *e,
 			      "%s: the revocation list of its CA expired on %s: fetch the newest and reload",
 			      subject, date);
 	}
+	if (!kseal_revocations_signed(e->revocations, certs, count, &list))
+		return refuse(verdict, GNUTLS_A_CERTIFICATE_UNKNOWN, GNUTLS_E_CERTIFICATE_ERROR,
+			      "%s: %s, which has not signed it: fetch it anew and reload",
+			      subject, list);
 	if (client && e->host && !has_dns_name(&certs[0]))
 		return refuse(verdict, GNUTLS_A_BAD_CERTIFICATE, GNUTLS_E_CERTIFICATE_ERROR,
 			      "%s: it has no subject alternative name", subject);

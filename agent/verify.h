@@ -22,7 +22,7 @@ struct kseal_rule;
  * @host: likewise, if it is a host name
  * @ip: a server's address, if it is one
  * @ip_size: 4, 16, or 0 for none
- * @revocations: lists that have to be in their time; NULL: none
+ * @revocations: lists that have to be in their time and of their CA; NULL: none
  * @rules: one of them must match
  * @rule_count: of @rules, 0: any certificate will do
  */

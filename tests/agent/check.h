@@ -43,6 +43,7 @@ void test_negotiation(void);
 void test_limits(void);
 void test_endpoints(void);
 void test_watch(void);
+void test_revocations(void);
 void test_certificates(void);
 void test_rule_kinds(void);
 

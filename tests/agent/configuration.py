@@ -87,7 +87,7 @@ log-level = "debug"
 profile "web" {{
 	{C}   // the chain
 	{K}
-	client-ca = "{certs}/clients.pem"
+	client-ca = "{certs}/ca.pem"
 	client-auth = "request"
 	ports = {{ 443, 8443 }}
 	users = {{ "root", "33" }}
@@ -161,6 +161,27 @@ good("a profile's truncation and proxy-protocol",
 good("a profile's revocation list",
      in_profile('client-auth = "request"', f'client-ca = "{certs}/ca.pem"',
                 f'crl = "{certs}/revoked.crl"'))
+for name, ca in ("strangers", "CN=strangers"), ("between", "CN=between"):
+    unknown = f"{name}.crl: list 1 is of {ca}, "
+    for what, section, line in (
+            ("profile", in_profile('client-auth = "request"', f'client-ca = "{certs}/ca.pem"', "crl = {}"), 6),
+            ("client", in_client(f'ca = "{certs}/ca.pem"', "crl = {}"), 8),
+            ("client that trusts whom the system trusts", in_client("crl = {}"), 7)):
+        bad(f"crl: of {name} alone, in a {what}", section.replace("{}", f'"{certs}/{name}.crl"'), line,
+            unknown + "and no list is of a CA that is trusted here: fetch that of the CA")
+        if "system" not in what:
+            good(f"crl: of {name}, beside one of the CA, in a {what}",
+                 section.replace("{}", f'{{ "{certs}/{name}.crl", "{certs}/revoked.crl" }}'),
+                 unknown + "a CA that is unknown here")
+good("crl: of the CA between ours and the certificate",
+     files("here-server.pem", "here-server.key", 'client-auth = "request"', f'client-ca = "{certs}/ca.pem"',
+           f'crl = "{certs}/between.crl"'))
+bad("crl: forged in the name of the CA between ours and the certificate",
+    files("here-server.pem", "here-server.key", 'client-auth = "request"', f'client-ca = "{certs}/ca.pem"',
+          f'crl = "{certs}/forged-between.crl"'), 6, "forged-between.crl: list 1 is of CN=between, and no list")
+bad("crl: of the CA of the certificate, which is none of the clients'",
+    files("here-server.pem", "here-server.key", 'client-auth = "request"', f'client-ca = "{certs}/clients.pem"',
+          f'crl = "{certs}/between.crl"'), 6, "between.crl: list 1 is of CN=between, and no list")
 good("RSA", files("rsa.pem", "rsa.key"))
 good("a certificate that expires soon is a warning", files("soon.pem", "soon.key"),
      r"soon\.pem: certificate 1 expires on .* renew it")

@@ -74,6 +74,7 @@ int main(int argc, char **argv)
 	test_limits();
 	test_endpoints();
 	test_watch();
+	test_revocations();
 	test_certificates();
 	test_rule_kinds();
 	printf("1..%d\n", tests);

@@ -211,6 +211,49 @@ static void test_old_revocations(void)
 	}
 }
 
+/*
+ * An intermediate CA is known when a peer shows it: what is given out as its list counts if
+ * it has signed it.
+ */
+static void test_lists_of_intermediate_cas(void)
+{
+	static const char not_signed[] = "list 1 is of CN=between, which has not signed it";
+	static const char *const priorities[] = { PRIO_13, PRIO_12 };
+	static const struct {
+		const char *profile, *cert, *reason;
+	} clients[] = {
+		{ "between", "here-client", NULL },
+		{ "between", "gone-client", "revoked" },
+		{ "between", "client-of-ca", NULL },
+		{ "forged", "client-of-ca", NULL },
+		{ "forged", "gone-client", not_signed },
+		{ "other-key", "other-client", NULL },
+		{ "other-key", "here-client", not_signed },
+	};
+
+	for (size_t i = 0; i < 2 * sizeof(clients) / sizeof(*clients); i++) {
+		struct client c = { .priority = priorities[i % 2], .cert = clients[i / 2].cert };
+		struct server s = { .profile = clients[i / 2].profile };
+
+		if (clients[i / 2].reason)
+			must_fail(&s, &c, EKEYREJECTED, clients[i / 2].reason);
+		else
+			must_seal(&s, &c);
+	}
+	for (int i = 0; i < 2; i++) {
+		struct origin o1 = { .priority = priorities[i], .cert = "here-server" }, o2 = o1;
+		struct origin o3 = { .priority = priorities[i], .cert = "gone-server" };
+		struct server s1 = { .profile = "between", .conn = to_name("example.test") };
+		struct server s2 = s1, s3 = s1;
+
+		s2.profile = "forged";
+		must_reach(&s1, &o1);
+		must_not_reach(&s2, &o2, EKEYREJECTED, not_signed);
+		must_not_reach(&s3, &o3, EKEYREJECTED, "revoked");
+		CHECK(o2.alert == GNUTLS_A_CERTIFICATE_UNKNOWN, "alert %d", o2.alert);
+	}
+}
+
 static void test_own_certificate(void)
 {
 	struct origin with12 = { .priority = PRIO_12, .ask = true };
@@ -313,6 +356,8 @@ void test_clients(void)
 	run_test("as client: servers that are not trusted are told so", test_untrusted);
 	run_test("as client: a revocation list that does not name the server", test_not_revoked);
 	run_test("a revocation list whose time has passed", test_old_revocations);
+	run_test("a revocation list of an intermediate CA, real and forged",
+		 test_lists_of_intermediate_cas);
 	run_test("as client: a certificate of our own", test_own_certificate);
 	run_test("as client: nothing in common is a protocol error", test_nothing_in_common);
 	run_test("as client: ALPN, answered and not", test_alpn);

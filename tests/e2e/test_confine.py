@@ -105,14 +105,13 @@ def a_captured_agent_ends_at_its_first_step():
     dies("setuid", 0)
 
 
-def revoke_client():
-    """A list of those that the CA revokes, with the client's certificate in it."""
+def revoke(name, *options):
+    """A list of those that the CA revokes."""
     template = path("crl.template")
     with open(template, "w") as f:
         f.write("crl_next_update = 2\ncrl_number = 1\n")
     run("certtool", "--generate-crl", "--load-ca-certificate", path("ca.crt"), "--load-ca-privkey",
-        path("ca.key"), "--load-certificate", path("client.crt"), "--template", template,
-        "--outfile", path("client.crl"))
+        path("ca.key"), "--template", template, "--outfile", path(name), *options)
 
 
 def move(source, target):
@@ -126,7 +125,8 @@ def a_confined_agent_reads_its_files_again():
     need_landlock()
     make_certificate("renewed", "ca", f"/CN={harness.NAME}", f"DNS:{harness.NAME}")
     make_certificate("added", "ca", "/CN=added.test", "DNS:added.test")
-    revoke_client()
+    revoke("nobody.crl")
+    revoke("client.crl", "--load-certificate", path("client.crt"))
 
     def shown(name=harness.NAME):
         peer = client(port, name=name)
@@ -164,9 +164,7 @@ def a_confined_agent_reads_its_files_again():
         put("renewed", f"{where}/unnamed/site")
         put("renewed", f"{where}/more/first")
         os.makedirs(f"{where}/crls")
-        run("certtool", "--generate-crl", "--load-ca-certificate", path("other-ca.crt"),
-            "--load-ca-privkey", path("other-ca.key"), "--template", path("crl.template"),
-            "--outfile", f"{where}/crls/other.crl")
+        move("nobody.crl", f"{where}/crls/nobody.crl")
         with agent(profiles={"default": profile(f"{where}/named/site")}) as log:
             assert "Landlock" not in log(), log()
             sock = listener()
