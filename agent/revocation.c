@@ -18,15 +18,26 @@
 
 #define OID_MAX		128
 
+/* Extensions that tell lists in one name apart (RFC 5280 section 5.2). */
+static const char *const scopes[] = {
+	"2.5.29.35",	/* authority key identifier: a CA with several keys */
+	"2.5.29.28",	/* issuing distribution point: a part of its certificates */
+	"2.5.29.27",	/* delta CRL indicator: what is new since another list */
+};
+
+#define SCOPES		(sizeof(scopes) / sizeof(*scopes))
+
 /**
  * struct kseal_revocation - a revocation list of a CA
  * @issuer: its name, DER
+ * @scope: values of the extensions @scopes, DER, empty where there is none
  * @end: nextUpdate, of the newest list if there are several
  * @unverified: the list, if nobody who could have signed it was known at the load; else NULL
  * @name: of one that is @unverified, for messages: its file, and whose it is
  */
 struct kseal_revocation {
 	gnutls_datum_t issuer;
+	gnutls_datum_t scope[SCOPES];
 	time_t end;
 	gnutls_x509_crl_t unverified;
 	char *name;
@@ -70,12 +81,43 @@ static char *name_of(gnutls_x509_crl_t crl, const char *path, unsigned int index
 	return name;
 }
 
+static int read_scope(gnutls_x509_crl_t crl, const char *scope, gnutls_datum_t *value)
+{
+	char oid[OID_MAX];
+	size_t size;
+	int ret;
+
+	for (unsigned int i = 0;; i++) {
+		size = sizeof(oid);
+		ret = gnutls_x509_crl_get_extension_info(crl, i, oid, &size, NULL);
+		if (ret == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+			return 0;
+		if (ret == 0 && strcmp(oid, scope) == 0)
+			return gnutls_x509_crl_get_extension_data2(crl, i, value);
+		/* longer than those that are asked for */
+		if (ret < 0 && ret != GNUTLS_E_SHORT_MEMORY_BUFFER)
+			return ret;
+	}
+}
+
 static void free_list(struct kseal_revocation *list)
 {
+	for (size_t i = 0; i < SCOPES; i++)
+		gnutls_free(list->scope[i].data);
 	gnutls_free(list->issuer.data);
 	if (list->unverified)
 		gnutls_x509_crl_deinit(list->unverified);
 	free(list->name);
+}
+
+/* GnuTLS looks into all lists in a name; each has to be in its time, not the newest alone. */
+static bool same_list(const struct kseal_revocation *a, const struct kseal_revocation *b)
+{
+	bool same = same_data(&a->issuer, &b->issuer);
+
+	for (size_t i = 0; i < SCOPES && same; i++)
+		same = same_data(&a->scope[i], &b->scope[i]);
+	return same;
 }
 
 /*
@@ -86,7 +128,7 @@ static struct kseal_revocation *find(const struct kseal_revocations *r,
 				     const struct kseal_revocation *list)
 {
 	for (size_t i = 0; i < r->count; i++) {
-		if (same_data(&r->list[i].issuer, &list->issuer) &&
+		if (same_list(&r->list[i], list) &&
 		    !r->list[i].unverified == !list->unverified)
 			return &r->list[i];
 	}
@@ -111,8 +153,10 @@ int kseal_revocations_add(struct kseal_revocations *r, gnutls_x509_crl_t *crl, b
 	int ret;
 
 	ret = gnutls_x509_crl_get_raw_issuer_dn(*crl, &list.issuer);
+	for (size_t i = 0; i < SCOPES && ret >= 0; i++)
+		ret = read_scope(*crl, scopes[i], &list.scope[i]);
 	if (ret < 0)
-		return ret;
+		goto fail;
 	if (!known) {
 		list.name = name_of(*crl, path, index);
 		if (!list.name) {

@@ -211,6 +211,31 @@ static void test_old_revocations(void)
 	}
 }
 
+/* All lists in the CA's name have to be in their time; of the same list, the newest. */
+static void test_old_parts(void)
+{
+	static const struct {
+		const char *profile;
+		bool old;
+	} cases[] = {
+		{ "renewed", false }, { "parts", true }, { "delta", true }, { "keys", true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct server s1 = { .profile = cases[i].profile }, s2 = s1;
+		struct client c1 = { .priority = PRIO_13, .cert = "client-of-ca" }, c2 = c1;
+
+		must_seal(&s1, &c1);
+		time_shift = 3 * 3600;
+		if (cases[i].old)
+			must_fail(&s2, &c2, EKEYREJECTED,
+				  "client certificate: the revocation list of its CA expired on");
+		else
+			must_seal(&s2, &c2);
+		time_shift = 0;
+	}
+}
+
 /*
  * An intermediate CA is known when a peer shows it: what is given out as its list counts if
  * it has signed it.
@@ -227,6 +252,9 @@ static void test_lists_of_intermediate_cas(void)
 		{ "between", "client-of-ca", NULL },
 		{ "forged", "client-of-ca", NULL },
 		{ "forged", "gone-client", not_signed },
+		{ "two-keys", "here-client", NULL },
+		{ "two-keys", "other-client", NULL },
+		{ "two-keys", "gone-client", "revoked" },
 		{ "other-key", "other-client", NULL },
 		{ "other-key", "here-client", not_signed },
 	};
@@ -356,6 +384,8 @@ void test_clients(void)
 	run_test("as client: servers that are not trusted are told so", test_untrusted);
 	run_test("as client: a revocation list that does not name the server", test_not_revoked);
 	run_test("a revocation list whose time has passed", test_old_revocations);
+	run_test("a revocation list whose time has passed, beside others of the same CA",
+		 test_old_parts);
 	run_test("a revocation list of an intermediate CA, real and forged",
 		 test_lists_of_intermediate_cas);
 	run_test("as client: a certificate of our own", test_own_certificate);
