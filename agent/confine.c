@@ -11,9 +11,11 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +31,7 @@
 
 #include "confine.h"
 #include "log.h"
+#include "path.h"
 
 #define READ_FILES	LANDLOCK_ACCESS_FS_READ_FILE
 #define READ_TREE	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -103,16 +106,62 @@ static int allow_around(int ruleset, const char *path)
 	return ret;
 }
 
+/* Is what a link leads to below the directory that it lies in? */
+static bool leads_below(const char *directory, const char *target)
+{
+	size_t len = strlen(directory);
+
+	if (*target == '/')
+		return strncmp(target, directory, len) == 0 && target[len] == '/' &&
+		       !strstr(target + len, "/..");
+	return strncmp(target, "..", 2) != 0 && !strstr(target, "/..");
+}
+
+/**
+ * struct switched - what links on the way to a file need
+ * @ruleset: for it
+ * @ret: 0 or a negative errno
+ */
+struct switched {
+	int ruleset;
+	int ret;
+};
+
+/*
+ * "current -> release-1": what it will be switched to is its neighbour. One that leads away
+ * may lead anywhere next time; of /var that is too much to allow for the sake of /var/run.
+ */
+static int allow_switch(const struct kseal_path_step *s, void *data)
+{
+	struct switched *to = data;
+	char target[PATH_MAX];
+	ssize_t len;
+
+	if (s->kind != KSEAL_PATH_LINK || strcmp(s->directory, "/") == 0)
+		return 0;
+	len = readlink(s->path, target, sizeof(target) - 1);
+	if (len < 0)
+		return 0;
+	target[len] = '\0';
+	if (leads_below(s->directory, target))
+		to->ret = allow(to->ruleset, s->directory, READ_TREE);
+	return to->ret;
+}
+
 /* Where it is named and, if that is a link, where it lies: Landlock asks for the latter. */
 static int allow_named(int ruleset, const char *path)
 {
+	struct switched to = { .ruleset = ruleset };
 	char *real = realpath(path, NULL);
 	int ret = allow_around(ruleset, path);
 
 	if (ret == 0 && real)
 		ret = allow_around(ruleset, real);
 	free(real);
-	return ret;
+	/* what is wrong with the path itself a load has told */
+	if (ret == 0)
+		kseal_path_walk(path, allow_switch, &to);
+	return ret ? ret : to.ret;
 }
 
 /**

@@ -81,7 +81,7 @@ static void say_unreadable(const char *path, int error, char *why, size_t size)
 
 	if (error == EACCES)
 		snprintf(why, size,
-			 "%s: %s: let user %s read it (chgrp, chmod 640, and the directories above it); in a directory that no configuration has named before, restart kseald",
+			 "%s: %s: let user %s read it (chgrp, chmod 640, and the directories above it); in a directory that the configuration did not lead to when kseald was started, restart it",
 			 path, strerror(error), pw ? pw->pw_name : "of kseald");
 	else if (error == ENOENT && *path != '/')
 		snprintf(why, size, "%s: %s where kseald was started: write an absolute path", path,

@@ -4,12 +4,13 @@
  * each load; calls it back when there is something new.
  *
  * Watched are directories, not files: who replaces a file by another of its name
- * (rename), or the link that leads to it (Kubernetes switches "..data"), does something
- * in its directory. What happened there is not looked at. When it has become quiet, the
- * state of all files is compared with what it was when they were last loaded.
+ * (rename), or a link that leads to it (Kubernetes switches "..data"), does something
+ * in the directory where that lies. What happened there is not looked at. When it has
+ * become quiet, the state of all files is compared with what it was when they were last
+ * loaded. Of what is missing the directory is watched that it would first appear in.
  */
 #include <errno.h>
-#include <libgen.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +19,21 @@
 
 #include "file.h"
 #include "log.h"
+#include "path.h"
 #include "token.h"
 #include "watch.h"
 
 #define EVENTS		(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE |	\
 			 IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+
+/* Of a directory on the way: another may take its place. */
+#define WAY_EVENTS	(IN_MOVE_SELF | IN_ONLYDIR)
+
+/* Of a file or a link itself, where its directory is not ours to read. */
+#define ENTRY_EVENTS	(IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF |	\
+			 IN_DONT_FOLLOW)
+
+#define TRIES		3
 
 /* Certificate and key are two files; those who write them need a moment. */
 #define QUIET_USEC	500000ULL
@@ -37,8 +48,8 @@
  * @since: the first event that is not dealt with, CLOCK_MONOTONIC microseconds, 0 if none
  * @known: how many of the paths that kseal_file_noted() has are in @state
  * @state: digest of what the files were when they were loaded
- * @paths: of @sources
- * @sources: directories
+ * @error: what could not be watched at first, 0 or a negative errno
+ * @sources: what is watched
  * @count: of @sources
  */
 struct kseal_watch {
@@ -49,8 +60,12 @@ struct kseal_watch {
 	uint64_t since;
 	unsigned int known;
 	uint64_t state;
-	char **paths;
-	sd_event_source **sources;
+	int error;
+	struct source {
+		char *path;
+		uint32_t events;
+		sd_event_source *source;
+	} *sources;
 	unsigned int count;
 };
 
@@ -94,18 +109,6 @@ static uint64_t state_of(const struct kseal_watch *w, unsigned int count)
 	return hash;
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *data)
-{
-	struct kseal_watch *w = data;
-
-	(void)source;
-	(void)usec;
-	w->since = 0;
-	if (state_of(w, w->known) != w->state)
-		w->changed();
-	return 0;
-}
-
 static void wait_for_quiet(struct kseal_watch *w)
 {
 	uint64_t now, then;
@@ -128,73 +131,92 @@ static int on_event(sd_event_source *source, const struct inotify_event *event, 
 	return 0;
 }
 
-static int watch_directory(struct kseal_watch *w, const char *path)
+static int watch_path(struct kseal_watch *w, const char *path, uint32_t events)
 {
-	sd_event_source **sources;
-	char **paths;
+	struct source new = { .events = events }, *more;
 	int ret;
 
 	for (unsigned int i = 0; i < w->count; i++) {
-		if (strcmp(w->paths[i], path) == 0)
+		if (w->sources[i].events == events && strcmp(w->sources[i].path, path) == 0)
 			return 0;
 	}
-	paths = realloc(w->paths, (w->count + 1) * sizeof(*paths));
-	if (paths)
-		w->paths = paths;
-	sources = realloc(w->sources, (w->count + 1) * sizeof(*sources));
-	if (sources)
-		w->sources = sources;
-	if (!paths || !sources)
+	more = realloc(w->sources, (w->count + 1) * sizeof(*more));
+	if (!more)
 		return -ENOMEM;
-	ret = sd_event_add_inotify(w->event, &sources[w->count], path, EVENTS, on_event, w);
-	if (ret < 0)
+	w->sources = more;
+	new.path = strdup(path);
+	if (!new.path)
+		return -ENOMEM;
+	ret = sd_event_add_inotify(w->event, &new.source, path, events, on_event, w);
+	if (ret < 0) {
+		free(new.path);
 		return ret;
-	paths[w->count] = strdup(path);
-	if (!paths[w->count]) {
-		sd_event_source_disable_unref(sources[w->count]);
-		return -ENOMEM;
 	}
-	w->count++;
+	more[w->count++] = new;
 	return 0;
 }
 
-/* A directory itself; of a file, the one that it is in. */
-static int watch_around(struct kseal_watch *w, const char *path)
+/**
+ * struct way - a path that is walked
+ * @watch: for it
+ * @error: the first, 0 or a negative errno
+ * @again: something went away on the way
+ */
+struct way {
+	struct kseal_watch *watch;
+	int error;
+	bool again;
+};
+
+static int watch_step(const struct kseal_path_step *s, void *data)
 {
-	char *copy = strdup(path);
-	struct stat st;
+	struct way *way = data;
 	int ret;
 
-	if (!copy)
-		return -ENOMEM;
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		ret = watch_directory(w, copy);
-	else
-		ret = watch_directory(w, dirname(copy));
-	free(copy);
-	/* A reload will find out what it means that it is not there. */
-	return ret == -ENOENT || ret == -ENOTDIR ? 0 : ret;
+	if (s->kind == KSEAL_PATH_DIRECTORY) {
+		ret = watch_path(way->watch, s->path, WAY_EVENTS);
+		if (ret == -EACCES)
+			ret = 0;
+	} else {
+		ret = watch_path(way->watch, s->directory, EVENTS);
+		if (ret == -EACCES && s->kind != KSEAL_PATH_MISSING)
+			ret = watch_path(way->watch, s->path, ENTRY_EVENTS);
+	}
+	if (ret == -ENOENT || ret == -ENOTDIR)
+		way->again = true;
+	else if (!way->error)
+		way->error = ret;
+	return 0;
 }
 
-/* Where it is named and, if that is a link, where it lies. */
 static int watch_named(struct kseal_watch *w, const char *path)
 {
-	char *real = realpath(path, NULL);
-	int ret = watch_around(w, path);
+	struct way way = { .watch = w, .again = true };
+	int ret = 0;
 
-	if (ret == 0 && real)
-		ret = watch_around(w, real);
-	free(real);
-	return ret;
+	for (int i = 0; i < TRIES && way.again; i++) {
+		way.again = false;
+		ret = kseal_path_walk(path, watch_step, &way);
+	}
+	return way.error ? way.error : ret;
 }
 
-static void forget_directories(struct kseal_watch *w)
+static void forget_all(struct kseal_watch *w)
 {
 	while (w->count) {
 		w->count--;
-		sd_event_source_disable_unref(w->sources[w->count]);
-		free(w->paths[w->count]);
+		sd_event_source_disable_unref(w->sources[w->count].source);
+		free(w->sources[w->count].path);
 	}
+}
+
+static const char *limit_of(int error)
+{
+	if (error == -ENOSPC)
+		return " (sysctl fs.inotify.max_user_watches)";
+	if (error == -EMFILE)
+		return " (sysctl fs.inotify.max_user_instances)";
+	return "";
 }
 
 /*
@@ -205,18 +227,39 @@ static void watch_all(struct kseal_watch *w)
 {
 	unsigned int noted;
 	char **named = kseal_file_noted(&noted);
-	int ret;
+	const char *path = w->config;
+	int ret, error;
 
-	forget_directories(w);
-	ret = watch_named(w, w->config);
-	for (unsigned int i = 0; i < noted && ret >= 0; i++) {
-		if (!kseal_token_is_url(named[i]))
-			ret = watch_named(w, named[i]);
+	forget_all(w);
+	error = watch_named(w, w->config);
+	for (unsigned int i = 0; i < noted; i++) {
+		if (kseal_token_is_url(named[i]))
+			continue;
+		ret = watch_named(w, named[i]);
+		if (!error && ret < 0) {
+			error = ret;
+			path = named[i];
+		}
 	}
-	if (ret < 0)
+	if (error && error != w->error)
 		kseal_log(KSEAL_LOG_WARNING,
-			  "not all files can be watched: %s (sysctl fs.inotify.max_user_watches): kseal reload is needed",
-			  strerror(-ret));
+			  "not all files can be watched: %s: %s%s: kseal reload is needed", path,
+			  strerror(-error), limit_of(error));
+	w->error = error;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct kseal_watch *w = data;
+
+	(void)source;
+	(void)usec;
+	w->since = 0;
+	/* what was missing may be there, and what is watched gone */
+	watch_all(w);
+	if (state_of(w, w->known) != w->state)
+		w->changed();
+	return 0;
 }
 
 /**
@@ -291,9 +334,8 @@ void kseal_watch_stop(struct kseal_watch *w)
 {
 	if (!w)
 		return;
-	forget_directories(w);
+	forget_all(w);
 	sd_event_source_disable_unref(w->timer);
 	free(w->sources);
-	free(w->paths);
 	free(w);
 }

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@ static char outside[] = "/tmp/kseal-outside.XXXXXX";
 static char outside_file[64];
 static char linked[] = "/tmp/kseal-linked.XXXXXX";
 static char linked_file[64], link_name[512];
+static char releases[] = "/tmp/kseal-releases.XXXXXX", releases_file[2][160];
+static char away[] = "/tmp/kseal-away.XXXXXX", away_file[2][64];
 
 /* Runs a function in a process; its exit status, or minus the signal that ended it. */
 int in_child(void (*function)(void))
@@ -136,6 +139,11 @@ static void try_files(void)
 	CHECK(open(link_name, O_RDONLY) >= 0, "%s", strerror(errno));
 	CHECK(open("/etc/passwd", O_RDONLY) >= 0, "%s", strerror(errno));
 	CHECK(open("/dev/urandom", O_RDONLY) >= 0, "%s", strerror(errno));
+	/* what the link may be switched to, and what lies beside one that leads away */
+	CHECK(open(releases_file[1], O_RDONLY) >= 0, "%s", strerror(errno));
+	CHECK(open(away_file[0], O_RDONLY) >= 0, "%s", strerror(errno));
+	errno = 0;
+	CHECK(open(away_file[1], O_RDONLY) < 0 && errno == EACCES, "%s", strerror(errno));
 }
 
 /* Those of the unit, named or not: systemd has put them there for this agent. */
@@ -198,6 +206,40 @@ static void make_file(char *directory, char *name, size_t size)
 		close(fd);
 }
 
+/* "live -> release-1", and a link that leads to another place, with a neighbour. */
+static void make_links(void)
+{
+	char path[128];
+
+	if (!mkdtemp(releases) || !mkdtemp(away))
+		return;
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/release-%d", releases, i + 1);
+		CHECK(mkdir(path, 0755) == 0);
+		snprintf(releases_file[i], sizeof(releases_file[i]), "%s/file", path);
+		close(open(releases_file[i], O_CREAT | O_WRONLY, 0644));
+	}
+	snprintf(path, sizeof(path), "%s/live", releases);
+	CHECK(symlink("release-1", path) == 0);
+	snprintf(path, sizeof(path), "%s/live/file", releases);
+	kseal_file_note(path);
+
+	snprintf(path, sizeof(path), "%s/live", away);
+	CHECK(symlink(linked, path) == 0);
+	snprintf(away_file[0], sizeof(away_file[0]), "%s/live/file", away);
+	kseal_file_note(away_file[0]);
+	snprintf(away_file[1], sizeof(away_file[1]), "%s/neighbour", away);
+	close(open(away_file[1], O_CREAT | O_WRONLY, 0644));
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
 void test_confine(void)
 {
 	make_file(outside, outside_file, sizeof(outside_file));
@@ -205,6 +247,7 @@ void test_confine(void)
 	snprintf(link_name, sizeof(link_name), "%s/link", test_directory);
 	if (symlink(linked_file, link_name) == 0)
 		kseal_file_note(link_name);
+	make_links();
 	run_test("a confined agent does handshakes and reloads", test_work);
 	run_test("forbidden system calls fail, and the worst end the agent", test_calls);
 	if (in_child(probe) == 0)
@@ -213,6 +256,8 @@ void test_confine(void)
 	else
 		skip_test("only files near those that a configuration names are read, none is written",
 			  "this kernel has no Landlock");
+	nftw(releases, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	nftw(away, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 	unlink(link_name);
 	unlink(linked_file);
 	rmdir(linked);

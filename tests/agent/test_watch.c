@@ -2,6 +2,8 @@
 /*
  * The watch on a configuration's files: what it sees, and what it does not care about.
  */
+#define _GNU_SOURCE
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,17 +57,21 @@ static unsigned int watch_for_a_while(struct kseal_watch *w)
 		sd_event_now(event, CLOCK_MONOTONIC, &now);
 	}
 	/* what main does */
-	kseal_watch_before_load(w);
-	kseal_watch_after_load(w);
+	if (changes) {
+		kseal_watch_before_load(w);
+		kseal_watch_after_load(w);
+	}
 	return changes;
 }
 
 static struct kseal_watch *begin(void)
 {
+	static char config[256];	/* as long as the watch */
 	struct kseal_watch *w = NULL;
 
+	strcpy(config, in("conf"));
 	sd_event_new(&event);
-	CHECK(kseal_watch_start(&w, event, in("conf"), on_change) == 0);
+	CHECK(kseal_watch_start(&w, event, config, on_change) == 0);
 	return w;
 }
 
@@ -121,10 +127,110 @@ static void test_race(void)
 	end(w);
 }
 
+static void make_directory(const char *name)
+{
+	CHECK(mkdir(in(name), 0755) == 0, "%s", name);
+}
+
+/* A link above the file: "live -> release-1". */
+static void test_link_above(void)
+{
+	struct kseal_watch *w = begin();
+
+	CHECK(symlink("release-2", in("srv/live.new")) == 0);
+	CHECK(rename(in("srv/live.new"), in("srv/live")) == 0);
+	CHECK(watch_for_a_while(w) == 1, "switched");
+	write_file("srv/release-2/certs/c.pem", "written");
+	CHECK(watch_for_a_while(w) == 1, "written behind the link");
+	write_file("srv/release-1/certs/c.pem", "nothing to us");
+	CHECK(watch_for_a_while(w) == 0, "written where the link led before");
+	end(w);
+}
+
+/* Directories are taken away, and made again one after the other. */
+static void test_made_again(void)
+{
+	struct kseal_watch *w = begin();
+
+	CHECK(unlink(in("srv/a/b/c.pem")) == 0);
+	CHECK(rmdir(in("srv/a/b")) == 0 && rmdir(in("srv/a")) == 0);
+	CHECK(watch_for_a_while(w) == 1, "taken away");
+	make_directory("srv/a");
+	CHECK(watch_for_a_while(w) == 0, "the first directory");
+	make_directory("srv/a/b");
+	CHECK(watch_for_a_while(w) == 0, "the second directory");
+	write_file("srv/a/b/c.pem", "here it is");
+	CHECK(watch_for_a_while(w) == 1, "made again");
+	CHECK(mkdir(in("srv/x"), 0755) == 0 && mkdir(in("srv/x/b"), 0755) == 0);
+	write_file("srv/x/b/c.pem", "another");
+	CHECK(rename(in("srv/a"), in("srv/y")) == 0 && rename(in("srv/x"), in("srv/a")) == 0);
+	CHECK(watch_for_a_while(w) == 1, "another in the place of the first directory");
+	end(w);
+}
+
+/* /etc/ssl/private is of this kind: who knows a file's name may read it. */
+static void watch_unreadable(void)
+{
+	struct kseal_watch *w;
+
+	CHECK(chmod(in("srv/private"), 0300) == 0);
+	if (geteuid() == 0)
+		CHECK(chown(in("srv/private"), 65534, 65534) == 0 &&
+		      chown(in("srv/private/c.pem"), 65534, 65534) == 0 &&
+		      chown(in("srv/release-2/certs/c.pem"), 65534, 65534) == 0 &&
+		      setuid(65534) == 0);
+	w = begin();
+	write_file("srv/private/c.pem", "written");
+	CHECK(watch_for_a_while(w) == 1, "written");
+	write_file("srv/private/new", "replaced");
+	CHECK(rename(in("srv/private/new"), in("srv/private/c.pem")) == 0);
+	CHECK(watch_for_a_while(w) == 1, "replaced");
+	write_file("srv/private/c.pem", "written once more");
+	CHECK(watch_for_a_while(w) == 1, "written once more");
+	write_file("srv/release-2/certs/c.pem", "written");
+	CHECK(watch_for_a_while(w) == 1, "a file that was named later");
+	end(w);
+}
+
+static void test_unreadable(void)
+{
+	CHECK(in_child(watch_unreadable) == 0);
+}
+
+/* Not where the configuration is, as that is watched anyway. */
+static void make_more(void)
+{
+	static const char *const directories[] = {
+		"srv", "srv/private", "srv/release-1", "srv/release-1/certs", "srv/release-2",
+		"srv/release-2/certs", "srv/a", "srv/a/b",
+	};
+	static const char *const files[] = {
+		"srv/private/c.pem", "srv/release-1/certs/c.pem", "srv/release-2/certs/c.pem",
+		"srv/a/b/c.pem",
+	};
+
+	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
+		make_directory(directories[i]);
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		write_file(files[i], files[i]);
+	CHECK(symlink("release-1", in("srv/live")) == 0);
+	kseal_file_note(in("srv/private/c.pem"));
+	kseal_file_note(in("srv/live/certs/c.pem"));
+	kseal_file_note(in("srv/a/b/c.pem"));
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
 void test_watch(void)
 {
-	if (!mkdtemp(directory) || mkdir(in("..1"), 0755) < 0 || symlink("..1", in("..data")) < 0 ||
-	    symlink("..data/tls.crt", in("tls.crt")) < 0) {
+	if (!mkdtemp(directory) || chmod(directory, 0755) < 0 || mkdir(in("..1"), 0755) < 0 ||
+	    symlink("..1", in("..data")) < 0 || symlink("..data/tls.crt", in("tls.crt")) < 0) {
 		perror("# a directory to watch");
 		return;
 	}
@@ -136,14 +242,9 @@ void test_watch(void)
 	run_test("watch: a file is written, replaced, removed, made", test_files);
 	run_test("watch: a link that leads to the file is switched", test_switch);
 	run_test("watch: a change during a load", test_race);
-	for (int i = 0; i < 2; i++) {
-		unlink(in(i ? "..2/tls.crt" : "..1/tls.crt"));
-		rmdir(in(i ? "..2" : "..1"));
-	}
-	unlink(in("conf"));
-	unlink(in("cert"));
-	unlink(in("neighbour"));
-	unlink(in("tls.crt"));
-	unlink(in("..data"));
-	rmdir(directory);
+	make_more();
+	run_test("watch: a link above the file is switched", test_link_above);
+	run_test("watch: directories go away and are made again", test_made_again);
+	run_test("watch: a directory that is not to be read", test_unreadable);
+	nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

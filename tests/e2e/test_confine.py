@@ -183,8 +183,8 @@ def a_confined_agent_reads_its_files_again():
             harness.write_config(harness.agent.config, {"default": profile(f"{where}/unnamed/site")})
             done = run(harness.KSEAL, "reload", check=False)
             assert done.returncode and re.search(
-                "unnamed/site.crt: Permission denied: .* no configuration has named before, "
-                "restart kseald", done.stdout), done.stdout
+                "unnamed/site.crt: Permission denied: .* did not lead to when kseald was started, "
+                "restart it", done.stdout), done.stdout
             eq(shown(), der("renewed.crt"), "certificate")
             harness.agent.stop()
             harness.agent.start()
