@@ -493,6 +493,8 @@ static int confine(void)
 	bool devices = uses_devices(named, count);
 	int ret = 0;
 
+	if (!devices && !(agent.all_files && agent.all_calls))
+		kseal_token_give_up();
 	if (agent.all_files)
 		kseal_log(KSEAL_LOG_WARNING, "--unsafe-no-landlock: the agent may reach all files that its user may");
 	else if (devices)

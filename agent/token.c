@@ -14,6 +14,19 @@
 
 #include "token.h"
 
+/* The agent has confined itself to files. */
+static bool out_of_reach;
+
+/**
+ * kseal_token_give_up() - from now on there are keys in files alone
+ *
+ * What a token's module needs is not allowed any more, and its errors would not say so.
+ */
+void kseal_token_give_up(void)
+{
+	out_of_reach = true;
+}
+
 /**
  * kseal_token_is_url() - is a key not a file?
  * @text: what the configuration has for one
@@ -124,6 +137,10 @@ int kseal_token_key(const char *url, gnutls_privkey_t *key, char *why, size_t si
 		snprintf(why, size,
 			 "%s: this GnuTLS can't use such keys: name a PEM file, or a pkcs11: URL; a TPM has those by tpm2-pkcs11, see kseald.conf(5)",
 			 name);
+		return -1;
+	}
+	if (out_of_reach) {
+		snprintf(why, size, "%s: the first key that is not a file: restart kseald", name);
 		return -1;
 	}
 	translated = translate(url);

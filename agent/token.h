@@ -12,6 +12,7 @@
 
 #define KSEAL_TOKEN_NAME_MAX	512
 
+void kseal_token_give_up(void);
 bool kseal_token_is_url(const char *text);
 const char *kseal_token_name(const char *url, char *name, size_t size);
 int kseal_token_key(const char *url, gnutls_privkey_t *key, char *why, size_t size);

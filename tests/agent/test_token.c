@@ -60,6 +60,26 @@ static void test_token(void)
 	CHECK(in_child(work_with_token) == 0);
 }
 
+/* The first such key comes by a reload, to an agent that has confined itself to files. */
+static void come_too_late(void)
+{
+	char path[512], error[KSEAL_ERROR_MAX] = "";
+
+	kseal_token_give_up();
+	CHECK(kseal_confine_calls(false, false) == 0);
+	snprintf(path, sizeof(path), "%s/token.conf", test_directory);
+	CHECK(!kseal_config_load(path, error, sizeof(error)));
+	CHECK(strstr(error, "pkcs11:token=kseal;object=server: the first key that is not a file: restart kseald"),
+	      "%s", error);
+	snprintf(path, sizeof(path), "%s/sessions.conf", test_directory);
+	CHECK(kseal_config_load(path, error, sizeof(error)), "%s", error);
+}
+
+static void test_late(void)
+{
+	CHECK(in_child(come_too_late) == 0);
+}
+
 static void test_names(void)
 {
 	char name[32];
@@ -72,5 +92,6 @@ static void test_names(void)
 void test_tokens(void)
 {
 	run_test("a key in a token: handshakes of a confined agent, and a reload", test_token);
+	run_test("a key in a token that comes by a reload, and is the first", test_late);
 	run_test("a key in a token is told without its PIN", test_names);
 }

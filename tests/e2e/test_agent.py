@@ -306,8 +306,14 @@ def a_key_may_lie_in_a_token():
         before = f.read()
     harness.agent.stop()
     try:
+        harness.agent.start(env)
         with open(harness.agent.config, "a") as f:
             f.write(f'profile "token" {{\n\tcertificate = "{path("server.crt")}"\n\tkey = "{url}"\n}}\n')
+        # The first such key: this agent has confined itself to files.
+        done = run(harness.KSEAL, "reload", check=False)
+        assert done.returncode and "object=server: the first key that is not a file: restart kseald" \
+            in done.stdout, done.stdout
+        harness.agent.stop()
         harness.agent.start(env)
         sock = listener("token")
         for _ in range(2):
