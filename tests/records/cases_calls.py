@@ -435,6 +435,7 @@ def a_file_cut_short_while_it_is_sent_yields_good_records(suite):
                     check(len(got) <= len(data))
                     if select.select([peer.sock], [], [], 0.01)[0] or len(peer.buf) > 5:
                         got += peer.record()[1]
+                writer.join()
                 equal(len(got), sum(sent))
                 check(len(got) >= left)
                 check(got[:left] == data[:left])

@@ -15,7 +15,6 @@ import socket
 import struct
 import subprocess
 import tempfile
-import threading
 import time
 
 from cases_explicit import in_background
@@ -420,10 +419,8 @@ def calls_that_may_wait_wait_for_the_seal(suite):
     sock.setblocking(True)
     sock.settimeout(None)
     got = []
-    reader = threading.Thread(target=lambda: got.append(sock.recv(10)))
-    writer = threading.Thread(target=lambda: sock.send(b"written"))
-    reader.start()
-    writer.start()
+    reader = in_background(lambda: got.append(sock.recv(10)))
+    writer = in_background(lambda: sock.send(b"written"))
     time.sleep(0.2)
     check(reader.is_alive() and writer.is_alive())
     tx, rx = Direction(suite), Direction(suite)
@@ -444,10 +441,8 @@ def calls_that_may_wait_wait_for_the_seal(suite):
             call()
         except OSError as e:
             errors.append(e.errno)
-    threads = [threading.Thread(target=attempt, args=(call,)) for call in
+    threads = [in_background(attempt, call) for call in
                (lambda: sock.recv(10), lambda: sock.send(b"x", socket.MSG_NOSIGNAL))]
-    for t in threads:
-        t.start()
     time.sleep(0.1)
     reply, proxy = agent.take()
     agent.done(reply, errno.EKEYREJECTED)
@@ -675,12 +670,10 @@ def a_proxy_in_use_does_not_outlive_the_socket(suite):
         def hammer(call):
             while not raised(call):
                 pass
-        threads = [threading.Thread(target=hammer, args=(call,)) for call in
+        threads = [in_background(hammer, call) for call in
                    (lambda: proxy.send(b"x" * 100), lambda: proxy.recv(1),
                     lambda: proxy.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
                     lambda: proxy.getpeername())]
-        for t in threads:
-            t.start()
         time.sleep(0.01)
         sock.close()
         for t in threads:
@@ -698,9 +691,7 @@ def a_connector_is_shared(suite):
 
         def connect(s):
             results.append(s.connect_ex(listener.getsockname()))
-        threads = [threading.Thread(target=connect, args=(s,)) for s in (sock, other)]
-        for t in threads:
-            t.start()
+        threads = [in_background(connect, s) for s in (sock, other)]
         time.sleep(0.1)
         with sealing(suite) as agent:
             agent.thread.join()

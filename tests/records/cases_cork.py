@@ -10,10 +10,9 @@ import random
 import select
 import socket
 import struct
-import threading
 import time
 
-from cases_explicit import receive
+from cases_explicit import in_background, receive
 from peer import (ALERT, CLOSE_NOTIFY, DATA, FIONREAD, SOL_TLS, TIOCOUTQ, TLS_SET_RECORD_TYPE, Direction, Peer,
                   case, check, equal, eventually, explicit, push_keys, sealed, tcp, ulp)
 
@@ -64,8 +63,7 @@ def many_small_writes_make_few_records(suite):
         for i in range(0, len(data), 100):
             sock.sendall(data[i:i + 100])
         sock.close()
-    writer = threading.Thread(target=write)
-    writer.start()
+    writer = in_background(write)
     while record := peer.record():
         records += 1
         got += record[1]
@@ -224,8 +222,7 @@ def poll_and_memory_know_nothing_of_it(suite):
     except BlockingIOError:
         pass
     poller.poll(0)
-    reader = threading.Thread(target=peer.data, args=(sent,))
-    reader.start()
+    reader = in_background(peer.data, sent)
     check(poller.poll(5), "nobody was told of the room")
     reader.join()
 
@@ -246,8 +243,7 @@ def a_reader_of_the_last_byte_is_not_kept_waiting(suite):
             equal(receive(b, sum(sizes)), bytes(sum(sizes)))
             for n in sizes:
                 b.send(bytes(n))
-    thread = threading.Thread(target=answer)
-    thread.start()
+    thread = in_background(answer)
     begin = time.monotonic()
     for sizes in rounds:
         for n in sizes:

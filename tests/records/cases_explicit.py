@@ -30,10 +30,29 @@ def receive(sock, length, flags=0):
     return out
 
 
-def in_background(function):
-    thread = threading.Thread(target=function)
-    thread.start()
-    return thread
+class Thread(threading.Thread):
+    """A thread whose error join() raises again: no check in it is lost."""
+
+    def __init__(self, function, *args):
+        super().__init__(daemon=True)
+        self.work = (function, args)
+        self.error = None
+        self.start()
+
+    def run(self):
+        try:
+            self.work[0](*self.work[1])
+        except BaseException as e:
+            self.error = e
+
+    def join(self, timeout=None):
+        super().join(timeout)
+        if self.error:
+            raise self.error
+
+
+def in_background(function, *args):
+    return Thread(function, *args)
 
 
 def readable(sock, timeout=0):

@@ -7,9 +7,9 @@ import hashlib
 import os
 import random
 import socket
-import threading
 import time
 
+from cases_explicit import Thread, in_background
 from peer import (ALERT, DATA, HANDSHAKE, SOL_TLS, TLS_SET_RECORD_TYPE, CLOSE_NOTIFY, Agent, Direction, Peer, Skip,
                   case, case_once, check, equal, listener, push_keys, sealed, ulp)
 
@@ -59,15 +59,14 @@ class Failing:
                 write(f"{DEBUG}/{kind}/probability", 0)
 
 
-class Sink(threading.Thread):
+class Sink(Thread):
     """Reads what the peer gets, to the end."""
 
     def __init__(self, peer):
-        super().__init__()
         self.peer, self.hash, self.count, self.whole = peer, hashlib.sha256(), 0, False
-        self.start()
+        super().__init__(self.read)
 
-    def run(self):
+    def read(self):
         try:
             while True:
                 record = self.peer.record()
@@ -185,8 +184,7 @@ def reads(suite, failing):
             peer.send(CLOSE_NOTIFY, ALERT)
         except OSError:
             pass
-    feeder = threading.Thread(target=feed)
-    feeder.start()
+    feeder = in_background(feed)
     at = 0
     while True:
         flags = random.choice((0, 0, 0, socket.MSG_PEEK))
