@@ -27,6 +27,7 @@ class Failing:
 
     def __init__(self, percent, caches=None, pages=True):
         if not os.path.exists(f"{DEBUG}/failslab") or not os.path.exists("/proc/self/make-it-fail"):
+            check("-debug-" not in os.uname().release, "a debug kernel without fault injection")
             raise Skip("this kernel has no fault injection")
         kinds = ["failslab"] + (["fail_page_alloc"] if pages else [])
         for kind in kinds:
