@@ -9,7 +9,11 @@ TRACEFS = "/sys/kernel/tracing"
 
 
 def present():
-    return os.path.isdir(f"{TRACEFS}/events/kseal")
+    """Does this kernel have trace events? Then the module must have its own."""
+    if not os.path.isdir(f"{TRACEFS}/events"):
+        return False
+    assert os.path.isdir(f"{TRACEFS}/events/kseal"), "the module has no trace events"
+    return True
 
 
 class Events:
