@@ -272,7 +272,7 @@ def max_records_lowered_counts_for_old_connections(suite):
         else:
             fails(lambda: sock.send(b"next"), errno.EKEYEXPIRED)
     sock.close()
-    peer.ends_with(*([(ALERT, CLOSE_NOTIFY)] if suite.tls13 else []))
+    peer.ends_with((ALERT, CLOSE_NOTIFY))
 
 
 @case_tls13
