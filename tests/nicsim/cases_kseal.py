@@ -146,15 +146,18 @@ def tls13_would_be_ready(ulp, wire):
 def a_feature_is_switched_off_while_data_moves(ulp):
     out = Counted(A)
     with Link(ulp, ulp) as link:
-        flows = [Flow(link.a, link.b, 3 * MiB, pause=0.002).begin(),
-                 Flow(link.b, link.a, 3 * MiB, pause=0.002).begin()]
+        flows = [Flow(link.a, link.b, 256 * MiB, pause=0.002).begin(),
+                 Flow(link.b, link.a, 256 * MiB, pause=0.002).begin()]
         eventually(lambda: flows[0].done > MiB // 2, "no data")
         a.tls(tx=False)
-        eventually(lambda: conf(A, link.a) == {"txconf": "sw", "rxconf": "hw"}, "the card seals still")
+        # at a write that finds nothing on its way to the card; it is looked for once a second
+        eventually(lambda: conf(A, link.a) == {"txconf": "sw", "rxconf": "hw"}, "the card seals still", 60)
         eventually(lambda: flows[1].done > MiB, "no data")
         a.tls(rx=False)
         equal(conf(A, link.a), {"txconf": "sw", "rxconf": "sw"})
         equal(out["KsealDeviceLost"], 2)
+        for f in flows:
+            f.end()
         for f in flows:
             f.finish()
         equal(a.counters()["tx_ctx"] + a.counters()["rx_ctx"], 0, "in the card")

@@ -303,7 +303,7 @@ class Flow(threading.Thread):
     def __init__(self, source, sink, size, write=1 << 16, pause=None):
         super().__init__(daemon=True)
         self.source, self.sink, self.size, self.write, self.pause = source, sink, size, write, pause
-        self.done, self.error = 0, None
+        self.done, self.error, self.ending = 0, None, False
         self.sender = threading.Thread(target=self.send, daemon=True)
 
     def send(self):
@@ -312,6 +312,8 @@ class Flow(threading.Thread):
             while sent < self.size:
                 at = sent % len(block)
                 n = min(self.write, self.size - sent, len(block) - at)
+                if self.ending:
+                    self.size = sent + n
                 self.source.sendall(memoryview(block)[at:at + n])
                 sent += n
                 if self.pause:
@@ -336,6 +338,10 @@ class Flow(threading.Thread):
         self.sender.start()
         self.start()
         return self
+
+    def end(self):
+        """With the next write, however much was to come."""
+        self.ending = True
 
     def finish(self, seconds=120):
         self.join(seconds)
