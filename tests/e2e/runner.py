@@ -74,9 +74,14 @@ def main(description, suites):
 
     for suite in suites:
         __import__(f"test_{suite}")
-    chosen = [t for t in harness.tests
-              if wanted(t, args.k) and (args.long or t[0] not in harness.long_tests or
-                                        t[0] in args.k)]
+    short = [t for t in harness.tests
+             if args.long or t[0] not in harness.long_tests or t[0] in args.k]
+    # A case that was renamed must not vanish from a list of patterns unseen.
+    for pattern in args.k:
+        if not any(wanted(t, [pattern]) for t in short):
+            long = any(wanted(t, [pattern]) for t in harness.tests)
+            sys.exit(f"{sys.argv[0]}: no case matches {pattern!r}" + " without --long" * long)
+    chosen = [t for t in short if wanted(t, args.k)]
     if args.l:
         print("\n".join(t[0] for t in chosen))
         return 0
