@@ -11,12 +11,13 @@ import threading
 import time
 
 import harness
-from harness import (Child, Skip, Thread, Tls, VERSIONS, accept, accepts_nothing, client, connect,
-                     context, eq, eventually, free_port, helper, kseal_run, listener, listeners_of,
-                     pair, port_of, raises, status, sysctl, test)
-from test_handshake import is_cut_off, still_serves
+from harness import (Capture, Child, Skip, Thread, Tls, VERSIONS, accept, accepts_nothing, client,
+                     connect, context, counted, eq, eventually, free_port, helper, kseal_run,
+                     listener, listeners_of, pair, port_of, raises, status, sysctl, test)
+from test_handshake import SECRET, is_cut_off, only_alerts, still_serves
 
 TFO = 0x20000000        # MSG_FASTOPEN
+TCPI_OPT_SYN_DATA = 32
 
 
 def talk(port, ctx=None, host="127.0.0.1", times=3, size=20000):
@@ -312,25 +313,45 @@ def deferred_accept_works():
         eq(peer.recv(), b"hello")
 
 
+def fast_open(port, data):
+    """A connection whose SYN carries DATA, or as much of it as fits."""
+    sock = socket.socket()
+    sent = sock.sendto(data, TFO, ("127.0.0.1", port))
+    options = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)[5]
+    assert options & TCPI_OPT_SYN_DATA, f"no data in the SYN: tcpi_options is {options:#x}"
+    sock.settimeout(20 * harness.SLOW)
+    sock.sendall(data[sent:])
+    return sock
+
+
 # Invariant 1: data in a SYN is a byte of the wire as any other.
 @test
 def fast_open_data_is_never_read_unsealed():
-    with sysctl("net.ipv4.tcp_fastopen", 0x603):        # both sides, no cookie needed
+    # Both sides, and neither wants a cookie.
+    with sysctl("net.ipv4.tcp_fastopen", 0x607):
         sock = listener(TCP_FASTOPEN=16)
-        for data in (b"GET / HTTP/1.0\r\n\r\n", Tls(None).hello()):
-            raw = socket.socket()
-            raw.sendto(data, TFO, ("127.0.0.1", port_of(sock)))
+        port = port_of(sock)
+        with Capture(port) as capture, counted(KsealAccepted=0):
+            raw = fast_open(port, b"GET / HTTP/1.0\r\n\r\n" + SECRET)
             accepts_nothing(sock, 0.2)
+            got = is_cut_off(raw)
+            accepts_nothing(sock, 0)
             raw.close()
+        only_alerts(got)
+        eq(capture.bytes_from_server(), got, "what the capture saw of the server")
+        raw = fast_open(port, Tls(None).hello())
+        accepts_nothing(sock, 0.2)
+        raw.close()
         # A ClientHello in the SYN begins a good handshake.
-        raw = socket.socket()
-        peer = Tls(raw)
-        raw.sendto(peer.hello(), TFO, ("127.0.0.1", port_of(sock)))
-        raw.settimeout(20 * harness.SLOW)
-        peer.handshake()
-        conn = accept(sock)
-        peer.send(b"fast")
-        eq(conn.recv(10), b"fast")
+        for version in VERSIONS:
+            peer = Tls(None, context(version))
+            peer.sock = fast_open(port, peer.hello())
+            peer.handshake()
+            conn = accept(sock)
+            peer.send(b"fast")
+            eq(conn.recv(10), b"fast")
+            conn.sendall(b"open")
+            eq(peer.recv(), b"open")
 
 
 # Invariant 3.
