@@ -14,7 +14,7 @@ import harness
 from harness import (Capture, Child, Skip, Thread, Tls, VERSIONS, accept, accepts_nothing, client,
                      connect, context, counted, eq, eventually, free_port, helper, kseal_run,
                      listener, listeners_of, pair, port_of, raises, status, sysctl, test)
-from test_handshake import SECRET, is_cut_off, only_alerts, still_serves
+from test_handshake import SECRET, is_cut_off, only_alerts, pending, still_serves
 
 TFO = 0x20000000        # MSG_FASTOPEN
 TCPI_OPT_SYN_DATA = 32
@@ -227,35 +227,85 @@ def a_plain_listener_beside_a_sealed_one_stays_plain():
     raise AssertionError(f"only {kinds}")
 
 
+def queued(port):
+    """Clients' ports of the connections to PORT that wait in TCP's own queue."""
+    held = {int(e["peer"].rpartition(":")[2]) for e in pending(port)}
+    with open("/proc/net/tcp") as f:
+        rows = [line.split() for line in f][1:]
+    return {int(r[2].partition(":")[2], 16) for r in rows
+            if r[1].endswith(f":{port:04X}") and r[3] == "01"} - held
+
+
+def migrating(other_sealed):
+    """A sealed listener whose queue is full closes beside another one. Returns that, and
+    the clients of the queue, by port."""
+    one = listener(SO_REUSEPORT=1, backlog=1)
+    port = port_of(one)
+    clients = []
+    for _ in range(8):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(("127.0.0.1", port))
+        clients.append(s)
+    # It holds two and leaves two in the queue. The others have a SYN or an ACK to send
+    # again, perhaps to the other listener: they are no connections of this one.
+    eventually(lambda: len(pending(port)) == 2 and len(queued(port)) >= 2, "the queue is full")
+    ports = queued(port)        # before the other has some of its own
+    two = listener(port=port, SO_REUSEPORT=1, sealed=other_sealed)
+    one.close()
+    migrated = {}
+    for s in clients:
+        if s.getsockname()[1] in ports:
+            s.settimeout(20 * harness.SLOW)
+            migrated[s.getsockname()[1]] = s
+        else:
+            s.close()
+    assert len(migrated) >= 2, f"only {list(migrated)} migrate"
+    return two, migrated
+
+
 @test
 def migration_between_reuseport_listeners_stays_sealed():
     """net.ipv4.tcp_migrate_req: a closing listener's queue goes to another one."""
     with sysctl("net.ipv4.tcp_migrate_req", 1):
-        for other_sealed in (True, False):
-            one = listener(SO_REUSEPORT=1, backlog=1)
-            port = port_of(one)
-            raw = []
-            for _ in range(8):
-                s = socket.socket()
-                s.setblocking(False)
-                s.connect_ex(("127.0.0.1", port))
-                raw.append(s)
-            time.sleep(0.2)
-            two = listener(port=port, SO_REUSEPORT=1, sealed=other_sealed)
-            one.close()
-            # Whatever came to the sealed listener never becomes a plain connection.
-            end = time.monotonic() + 1
-            two.settimeout(0.1)
-            while time.monotonic() < end:
-                try:
-                    conn, _ = two.accept()
-                except TimeoutError:
-                    continue
-                assert not other_sealed, "an unsealed connection from a sealed listener"
+        sock, migrated = migrating(True)
+        plain, good, *others = migrated.values()
+        for s in others:
+            s.close()
+        plain.sendall(SECRET)
+        other = client(port_of(sock))       # not every kernel tells a listener of what migrated
+        peer = Tls(good).handshake()
+        ports = {accept(sock).getpeername()[1] for _ in range(2)}
+        eq(ports, {s.getsockname()[1] for s in (other.sock, good)}, "clients that are sealed")
+        only_alerts(is_cut_off(plain))
+        still_serves(sock)
+        peer.close()
+
+
+@test
+def what_migrates_to_a_plain_listener_stays_shut():
+    with sysctl("net.ipv4.tcp_migrate_req", 1):
+        sock, migrated = migrating(False)
+        with Capture(port_of(sock)) as capture:
+            for s in migrated.values():
+                s.sendall(SECRET)
+            shut = set()
+            while select.select([sock], [], [], 1)[0]:
+                conn = accept(sock)
+                port = conn.getpeername()[1]
+                if port in migrated:        # else one that came to the plain listener
+                    shut.add(port)
+                    conn.setblocking(True)
+                    for call in (lambda: conn.recv(1000), lambda: conn.recv(1000, socket.MSG_PEEK),
+                                 lambda: conn.send(SECRET)):
+                        with raises(errno.ENOTCONN):
+                            call()
                 conn.close()
-            for s in raw:
-                s.close()
-            two.close()
+            eq(shut, set(migrated), "connections that migrated")
+            for s in migrated.values():
+                eq(is_cut_off(s), b"", "what the client got")
+        for (source, target), segments in capture.segments.items():
+            assert source != port_of(sock) or target not in migrated, f"the server sent {segments}"
 
 
 @test
