@@ -8,7 +8,7 @@ import time
 
 import harness
 from harness import (KernelLog, arm, client, connect, eq, eventually, insmod, listener, loaded,
-                     pair, port_of, raises, run, test)
+                     pair, port_of, raises, run, test, workers)
 
 
 def rmmod():
@@ -82,6 +82,7 @@ def the_agent_serves_the_module_that_comes_again():
     for _ in range(2):
         eventually(lambda: rmmod().returncode == 0, "rmmod works when nothing uses the module", 30)
         insmod()
+        eventually(lambda: workers() >= 2, "the agent's workers register again", 60)
         conn, peer = pair()
         peer.send(b"again")
         eq(conn.recv(10), b"again")
