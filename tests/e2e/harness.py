@@ -25,6 +25,10 @@ import traceback
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 HERE = os.path.join(TOP, "tests", "e2e")
+sys.path.append(os.path.join(TOP, "tests"))
+
+from background import Thread  # noqa: E402,F401
+
 KO = os.environ.get("KSEAL_KO", os.path.join(TOP, "kseal.ko"))
 KSEALD = os.environ.get("KSEAL_KSEALD", os.path.join(TOP, "agent", "kseald"))
 KEYLOG_KSEALD = os.path.join(TOP, "build", "keylog", "kseald")  # make KEYLOG=1
@@ -725,27 +729,6 @@ VERSIONS = ("1.2", "1.3")
 
 
 # --- programs ----------------------------------------------------------------------
-
-class Thread(threading.Thread):
-    """A thread whose error join() raises again: nothing fails unseen."""
-
-    def __init__(self, function, *args):
-        super().__init__(daemon=True)
-        self.work = (function, args)
-        self.error = None
-        self.start()
-
-    def run(self):
-        try:
-            self.work[0](*self.work[1])
-        except BaseException as e:
-            self.error = e
-
-    def join(self, timeout=None):
-        super().join(timeout)
-        if self.error:
-            raise self.error
-
 
 class Child:
     """A function in a forked process; wait() returns its value or raises its error."""

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 
+from background import Thread
 from peer import (ALERT, DATA, FIONREAD, GCM_RECORDS, KSEAL_TX_SECRET, SOL_TLS, TLS_GET_RECORD_TYPE, TLS_RX,
                   TLS_SET_RECORD_TYPE, TLS_TX, ALL, CLOSE_NOTIFY, Direction, case, case_tls13, check, equal,
                   explicit, fails, push_keys, tcp, ulp)
@@ -28,27 +29,6 @@ def receive(sock, length, flags=0):
         check(got, f"end after {len(out)} of {length}")
         out += got
     return out
-
-
-class Thread(threading.Thread):
-    """A thread whose error join() raises again: no check in it is lost."""
-
-    def __init__(self, function, *args):
-        super().__init__(daemon=True)
-        self.work = (function, args)
-        self.error = None
-        self.start()
-
-    def run(self):
-        try:
-            self.work[0](*self.work[1])
-        except BaseException as e:
-            self.error = e
-
-    def join(self, timeout=None):
-        super().join(timeout)
-        if self.error:
-            raise self.error
 
 
 def in_background(function, *args):

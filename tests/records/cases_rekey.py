@@ -196,18 +196,28 @@ def a_next_key_ends_the_kernels_own_updates(suite):
     sock.setsockopt(SOL_TLS, KSEAL_TX_SECRET, peer.rx.secret)
 
 
+class Limit:
+    """On the plaintext of a direction's records, an option of @sock."""
+
+    def __init__(self, sock, suite, option):
+        self.sock, self.option, self.least = sock, option, 63 if suite.tls13 else 64
+        equal(sock.getsockopt(SOL_TLS, option, 8), struct.pack("H", 16384))
+        for bad in (b"", b"\1", struct.pack("I", 1000), struct.pack("H", self.least - 1), struct.pack("H", 16385)):
+            fails(lambda: sock.setsockopt(SOL_TLS, option, bad), errno.EINVAL)
+        fails(lambda: sock.getsockopt(SOL_TLS, option, 1), errno.EINVAL)
+
+    def set(self, size):
+        self.sock.setsockopt(SOL_TLS, self.option, struct.pack("H", size))
+        equal(self.sock.getsockopt(SOL_TLS, self.option, 2), struct.pack("H", size))
+
+
 @case
 def records_are_no_larger_than_wanted(suite):
     sock, peer = explicit(suite)
-    least = 63 if suite.tls13 else 64
-    equal(sock.getsockopt(SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, 8), struct.pack("H", 16384))
-    for bad in (b"", b"\1", struct.pack("I", 1000), struct.pack("H", least - 1), struct.pack("H", 16385)):
-        fails(lambda: sock.setsockopt(SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, bad), errno.EINVAL)
-    fails(lambda: sock.getsockopt(SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, 1), errno.EINVAL)
+    limit = Limit(sock, suite, TLS_TX_MAX_PAYLOAD_LEN)
     data = os.urandom(100000)
-    for size in (least, 1000, 4096, 16384):
-        sock.setsockopt(SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, struct.pack("H", size))
-        equal(sock.getsockopt(SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, 2), struct.pack("H", size))
+    for size in (limit.least, 1000, 4096, 16384):
+        limit.set(size)
         writer = in_background(lambda: sock.sendall(data))
         got = b""
         while len(got) < len(data):
@@ -217,30 +227,25 @@ def records_are_no_larger_than_wanted(suite):
         equal(got, data)
         writer.join()
     sock.send(b"open", socket.MSG_MORE)
-    fails(lambda: sock.setsockopt(SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, struct.pack("H", 100)), errno.EBUSY)
+    fails(lambda: limit.set(100), errno.EBUSY)
     sock.send(b".")
     equal(peer.record(), (DATA, b"open."))
-    sock.setsockopt(SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, struct.pack("H", 100))
+    limit.set(100)
 
 
 @case
 def longer_records_than_wanted_are_refused(suite):
     sock, peer = explicit(suite)
-    least = 63 if suite.tls13 else 64
-    equal(sock.getsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, 2), struct.pack("H", 16384))
-    for bad in (b"", b"\1", struct.pack("I", 1000), struct.pack("H", least - 1), struct.pack("H", 16385)):
-        fails(lambda: sock.setsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, bad), errno.EINVAL)
-    fails(lambda: sock.getsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, 1), errno.EINVAL)
-    for size in (least, 1000, 16384):
-        sock.setsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, struct.pack("H", size))
-        equal(sock.getsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, 8), struct.pack("H", size))
+    limit = Limit(sock, suite, KSEAL_RX_MAX_PAYLOAD_LEN)
+    for size in (limit.least, 1000, 16384):
+        limit.set(size)
         peer.send(b"x" * size)
         equal(sock.recv(20000), b"x" * size)
     equal(sock.getsockopt(SOL_TLS, TLS_TX_MAX_PAYLOAD_LEN, 2), struct.pack("H", 16384))
     # What has come before is judged by what was in force then.
     peer.send(b"y" * 2000)
     check(readable(sock, 5))
-    sock.setsockopt(SOL_TLS, KSEAL_RX_MAX_PAYLOAD_LEN, struct.pack("H", 1999))
+    limit.set(1999)
     equal(sock.recv(20000), b"y" * 2000)
     peer.send(b"z" * 2000)
     fails(lambda: sock.recv(20000), errno.EMSGSIZE)
