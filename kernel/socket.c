@@ -18,6 +18,7 @@
  * changed back before the context goes.
  */
 #include <linux/module.h>
+#include <net/sock_reuseport.h>
 #include <net/tcp.h>
 
 #include "connect.h"
@@ -117,6 +118,29 @@ static struct kseal_family *kseal_family_by_af(const struct sock *sk)
 }
 
 /*
+ * With net.ipv4.tcp_migrate_req a listener that stops leaves its connections and
+ * half-open requests to another one of its SO_REUSEPORT group. A plain one would
+ * make plain connections of the requests, and splice() reads from a connection
+ * without asking struct proto: leave the group first, unless all of it is ours.
+ */
+static void leave_group(struct sock *sk)
+{
+	struct sock_reuseport *group;
+	bool ours = true;
+	u16 i;
+
+	rcu_read_lock();
+	group = rcu_dereference(sk->sk_reuseport_cb);
+	for (i = 0; group && i < READ_ONCE(group->num_socks); i++)
+		if (READ_ONCE(inet_csk(group->socks[i])->icsk_ulp_ops) !=
+		    &kseal_ulp_ops)
+			ours = false;
+	rcu_read_unlock();
+	if (!ours)
+		reuseport_detach_sock(sk);
+}
+
+/*
  * The core also calls a listener's disconnect on the children that it forgets,
  * which may have no context. What a listener held is dropped by its work,
  * outside the socket lock.
@@ -126,6 +150,8 @@ static int armed_disconnect(struct sock *sk, int flags)
 	struct kseal_sock *ks = kseal_get(sk);
 	int err;
 
+	if (sk->sk_state == TCP_LISTEN)
+		leave_group(sk);
 	err = kseal_family_by_af(sk)->base->disconnect(sk, flags);
 	if (ks && ks->state == KSEAL_ARMED)
 		kseal_listener_kick(ks->listener);
@@ -146,6 +172,7 @@ static void armed_close(struct sock *sk, long timeout)
 	lock_sock(sk);
 	ks->state = KSEAL_DEAD;
 	WRITE_ONCE(sk->sk_prot, base);
+	leave_group(sk);
 	release_sock(sk);
 	base->close(sk, timeout);
 }
