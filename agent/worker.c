@@ -503,14 +503,11 @@ static void take_events(struct kseal_worker *w)
 		kseal_linger_ticket(&w->lingering, m->id, m->data, m->size);
 		free(m);
 	}
-	/* To register takes an answer, before which the module may have gone again. */
-	for (; events & (KSEAL_EVENT_GONE | KSEAL_EVENT_BACK);
-	     events = kseal_netlink_events(w->nl) | KSEAL_EVENT_READY) {
-		if (events & KSEAL_EVENT_GONE && w->index == 0)
-			kseal_log(KSEAL_LOG_WARNING,
-				  "kseal.ko was unloaded: waiting for its return");
-		if (events & KSEAL_EVENT_BACK)
-			register_again(w);
+	if (events & KSEAL_EVENT_GONE && w->index == 0)
+		kseal_log(KSEAL_LOG_WARNING, "kseal.ko was unloaded: waiting for its return");
+	if (events & KSEAL_EVENT_BACK) {
+		register_again(w);
+		events |= KSEAL_EVENT_READY;
 	}
 	/*
 	 * Not while a pause lasts: an ACCEPT that fails makes the kernel tell another
